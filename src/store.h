@@ -201,6 +201,4 @@ void store_status(struct store *store, size_t limit,
                   void (*fn)(void *ctx, const struct err *err, struct json *status),
                   void *ctx);
 
-AUTO_DEFINE(store)
-
 #endif
