@@ -193,12 +193,12 @@ void store_replay(struct store *store, int64_t job_id,
 /** Add an event row; text holds no patient data. Fire and forget. */
 void store_event(struct store *store, const char *what, const char *text);
 
-struct json;
+struct js;
 /** The state for `hilum status --json`: {"studies": [...], "jobs": [...], "deliveries": [...],
  * "dead": [...], "counts": {...}}, newest first, at most limit rows each; no patient data.
- * The callback may take ownership with json_ref. */
+ * The callback may take ownership with js_ref. */
 void store_status(struct store *store, size_t limit,
-                  void (*fn)(void *ctx, const struct err *err, struct json *status),
+                  void (*fn)(void *ctx, const struct err *err, struct js *status),
                   void *ctx);
 
 #endif
