@@ -1,0 +1,1 @@
+"""Digital phantoms with known truth, written as DICOM studies (the tool is tools/phantom)."""
