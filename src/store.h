@@ -40,7 +40,8 @@ const char *job_state_name(enum job_state state);
 const char *delivery_state_name(enum delivery_state state);
 
 /** Open or make the index at path; migrates it, and puts back what a crash left: running
- * and sending jobs become queued. Blocks: start-up only.
+ * jobs become queued (the attempt is not counted). Sending jobs stay: their objects are on
+ * disk and their deliveries pending. Blocks: start-up only.
  * Errors: ERR_IO, ERR_FORMAT (not an index, or of a newer version), ERR_NOMEM. */
 int store_open(const char *path, struct loop *loop, struct store **ret, struct err *err);
 /** Answer every request that waits (callbacks of those are still called, before this
@@ -68,11 +69,9 @@ void store_add_instance(struct store *store, const struct instance_facts *facts,
                                    const struct store_added *added),
                         void *ctx);
 
-/** Whether files without a row lie in the storage (those of a crash between file and row):
- * has(ctx, path, is_there) for one path. Used at start-up. */
-void store_has_path(struct store *store, const char *path,
-                    void (*fn)(void *ctx, const struct err *err, bool is_there),
-                    void *ctx);
+/** Whether an instance with that path (relative to the storage folder) is indexed. Blocks:
+ * start-up only, before the first request. */
+bool store_has_path(struct store *store, const char *path);
 
 /* ---- studies ---- */
 
