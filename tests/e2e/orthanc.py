@@ -47,8 +47,8 @@ class Orthanc:
         } | settings
         (self.folder / 'orthanc.json').write_text(json.dumps(config, indent=1))
 
-    def start(self):
-        env = dict(os.environ, TCP_NODELAY='1')
+    def start(self, nodelay=True):
+        env = dict(os.environ, TCP_NODELAY='1') if nodelay else dict(os.environ)
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen([find_program(), str(self.folder / 'orthanc.json')],
                                             stdout=log, stderr=log, env=env)
