@@ -1,0 +1,371 @@
+#include "scp/scan.h"
+
+#include "base/err.h"
+#include "scp/scan_facts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+enum { DEPTH_ROOM = 64, PREAMBLE = 132 };
+
+const struct scan_limits SCAN_LIMITS = {
+    .depth_max = 16,
+    .elements_max = 2000000,
+    .bytes_max = (int64_t)2 << 30,
+    .inflated_bytes_max = (int64_t)1 << 30,
+};
+
+static const uint32_t UNDEFINED = 0xffffffffu;
+static const uint32_t ITEM = 0xfffee000u, ITEM_END = 0xfffee00du,
+                      SEQUENCE_END = 0xfffee0ddu;
+static const uint32_t PIXEL_DATA = 0x7fe00010u;
+
+enum kind { DATASET, SEQUENCE, ITEM_OF };
+
+struct level {
+    enum kind kind;
+    size_t end;       // where it ends; SIZE_MAX: by its delimiter
+    bool is_implicit; // encoding inside
+};
+
+struct scan {
+    const uint8_t *data;
+    size_t size, at;
+    bool is_big;
+    int depth; // of the level that is open; 0 is the data set
+    int depth_max;
+    uint32_t elements, elements_max;
+    struct level levels[DEPTH_ROOM];
+    struct scan_raw raw;
+};
+
+struct element {
+    uint32_t tag, length;
+    char vr[3];
+    size_t at; // of its tag
+};
+
+static uint16_t get16(const struct scan *s, size_t at)
+{
+    const uint8_t *p = s->data + at;
+    return s->is_big ? (uint16_t)(p[0] << 8 | p[1]) : (uint16_t)(p[1] << 8 | p[0]);
+}
+
+static uint32_t get32(const struct scan *s, size_t at)
+{
+    const uint32_t a = get16(s, at), b = get16(s, at + 2);
+    return s->is_big ? a << 16 | b : b << 16 | a;
+}
+
+static int bad(const struct scan *s, uint32_t tag, struct err *err, const char *what)
+{
+    return err_set(err, ERR_FORMAT, "(%04x,%04x) at byte %zu: %s", tag >> 16,
+                   tag & 0xffff, s->at, what);
+}
+
+/* ---- one element's head ---- */
+
+static bool has_long_length(const char *vr)
+{
+    static const char LONG[] = "OB OD OF OL OV OW SQ SV UC UN UR UT UV ";
+    for (const char *p = LONG; *p; p += 3) {
+        if (p[0] == vr[0] && p[1] == vr[1])
+            return true;
+    }
+    return false;
+}
+
+static int read_explicit(struct scan *s, struct element *e, struct err *err)
+{
+    memcpy(e->vr, s->data + s->at + 4, 2);
+    if (e->vr[0] < 'A' || e->vr[0] > 'Z' || e->vr[1] < 'A' || e->vr[1] > 'Z')
+        return bad(s, e->tag, err, "its VR is not two capital letters");
+    if (!has_long_length(e->vr)) {
+        e->length = get16(s, s->at + 6);
+        s->at += 8;
+        return 0;
+    }
+    if (s->size - s->at < 12)
+        return bad(s, e->tag, err, "the file ends in its head");
+    e->length = get32(s, s->at + 8);
+    s->at += 12;
+    return 0;
+}
+
+static int read_head(struct scan *s, bool is_implicit, struct element *e, struct err *err)
+{
+    *e = (struct element){.at = s->at};
+    if (s->size - s->at < 8)
+        return bad(s, 0, err, "the file ends in the head of an element");
+    if (++s->elements > s->elements_max)
+        return err_set(err, ERR_LIMIT, "more than %u elements", s->elements_max);
+
+    e->tag = (uint32_t)get16(s, s->at) << 16 | get16(s, s->at + 2);
+    if (!is_implicit && e->tag >> 16 != 0xfffe)
+        return read_explicit(s, e, err);
+    e->length = get32(s, s->at + 4);
+    s->at += 8;
+    return 0;
+}
+
+/* ---- nesting ---- */
+
+static int push(struct scan *s, enum kind kind, uint32_t length, bool is_implicit,
+                struct err *err)
+{
+    const struct level *outer = &s->levels[s->depth];
+    if (s->depth + 1 >= s->depth_max * 2 + 1)
+        return err_set(err, ERR_LIMIT, "sequences nested deeper than %d at byte %zu",
+                       s->depth_max, s->at);
+
+    size_t end = SIZE_MAX;
+    if (length != UNDEFINED) {
+        const size_t bound = outer->end == SIZE_MAX ? s->size : outer->end;
+        if (length > bound - s->at)
+            return bad(s, ITEM, err, "a sequence or item is longer than what holds it");
+        end = s->at + length;
+    }
+    s->levels[++s->depth] = (struct level){kind, end, is_implicit};
+    return 0;
+}
+
+/* Leave the levels that end here. */
+static void pop_ended(struct scan *s)
+{
+    while (s->depth > 0 && s->levels[s->depth].end == s->at)
+        s->depth--;
+}
+
+static int in_sequence(struct scan *s, struct err *err)
+{
+    const struct level *level = &s->levels[s->depth];
+    struct element e;
+    int r = read_head(s, true, &e, err);
+    if (r < 0)
+        return r;
+    if (e.tag == ITEM)
+        return push(s, ITEM_OF, e.length, level->is_implicit, err);
+    if (e.tag != SEQUENCE_END || level->end != SIZE_MAX)
+        return bad(s, e.tag, err, "an item was expected in the sequence");
+    s->depth--;
+    return 0;
+}
+
+/* ---- values ---- */
+
+static int walk_fragments(struct scan *s, struct err *err)
+{
+    for (;;) {
+        struct element e;
+        int r = read_head(s, true, &e, err);
+        if (r < 0)
+            return r;
+        if (e.tag == SEQUENCE_END)
+            return 0;
+        if (e.tag != ITEM || e.length == UNDEFINED || e.length > s->size - s->at)
+            return bad(s, PIXEL_DATA, err, "its fragments are broken");
+        s->at += e.length;
+    }
+}
+
+static int skip_value(struct scan *s, const struct element *e, struct err *err)
+{
+    const struct level *level = &s->levels[s->depth];
+    const size_t bound = level->end == SIZE_MAX ? s->size : level->end;
+    if (e->length > bound - s->at)
+        return bad(s, e->tag, err, "its length goes past the end of what holds it");
+    if (s->depth == 0)
+        scan_raw_keep(&s->raw, e->tag, s->data + s->at, e->length, s->at);
+    s->at += e->length;
+    return 0;
+}
+
+static int in_dataset(struct scan *s, struct err *err)
+{
+    const struct level *level = &s->levels[s->depth];
+    struct element e;
+    int r = read_head(s, level->is_implicit, &e, err);
+    if (r < 0)
+        return r;
+
+    if (e.tag == ITEM_END && level->kind == ITEM_OF && level->end == SIZE_MAX) {
+        s->depth--;
+        return 0;
+    }
+    if (e.tag >> 16 == 0xfffe)
+        return bad(s, e.tag, err, "a delimiter without what it ends");
+    if (strcmp(e.vr, "SQ") == 0)
+        return push(s, SEQUENCE, e.length, level->is_implicit, err);
+    if (e.length != UNDEFINED)
+        return skip_value(s, &e, err);
+    if (e.tag == PIXEL_DATA) {
+        if (s->depth == 0)
+            s->raw.is_encapsulated = true;
+        return walk_fragments(s, err);
+    }
+    // Of undefined length is, else, only a sequence; in UN it is implicit (CP-246).
+    return push(s, SEQUENCE, e.length, true, err);
+}
+
+static int walk(struct scan *s, struct err *err)
+{
+    for (pop_ended(s); s->at < s->size; pop_ended(s)) {
+        int r = s->levels[s->depth].kind == SEQUENCE ? in_sequence(s, err)
+                                                     : in_dataset(s, err);
+        if (r < 0)
+            return r;
+    }
+    if (s->depth > 0)
+        return bad(s, 0, err, "the file ends inside a sequence");
+    return 0;
+}
+
+/* ---- file meta information ---- */
+
+static int read_meta(struct scan *s, struct err *err)
+{
+    if (s->size < PREAMBLE || memcmp(s->data + 128, "DICM", 4) != 0)
+        return err_set(err, ERR_FORMAT, "not a DICOM file: no DICM at byte 128");
+    s->at = PREAMBLE;
+    while (s->size - s->at >= 8 && get16(s, s->at) == 2) {
+        struct element e;
+        int r = read_head(s, false, &e, err);
+        if (r == 0)
+            r = e.length == UNDEFINED
+                    ? bad(s, e.tag, err, "undefined length in the meta group")
+                    : skip_value(s, &e, err);
+        if (r < 0)
+            return r;
+    }
+    return scan_raw_transfer_syntax(&s->raw, err);
+}
+
+/* ---- deflated data sets ---- */
+
+static int inflate_rest(const struct scan *s, int64_t max, uint8_t **ret,
+                        size_t *ret_size, struct err *err)
+{
+    z_stream z = {.next_in = (uint8_t *)(uintptr_t)(s->data + s->at),
+                  .avail_in = (uInt)(s->size - s->at)};
+    if (s->size - s->at > UINT32_MAX / 2 || inflateInit2(&z, -MAX_WBITS) != Z_OK)
+        return err_set(err, ERR_NOMEM, "inflating the data set");
+
+    uint8_t *out = NULL;
+    size_t room = 0;
+    int code = Z_OK;
+    while (code == Z_OK) {
+        if (z.total_out == room) {
+            room = room ? room * 2 : 65536;
+            uint8_t *more = (int64_t)room <= max * 2 ? realloc(out, room) : NULL;
+            if (!more || (int64_t)z.total_out > max)
+                break;
+            out = more;
+        }
+        z.next_out = out + z.total_out;
+        z.avail_out = (uInt)(room - z.total_out);
+        code = inflate(&z, Z_NO_FLUSH);
+    }
+    const size_t size = z.total_out;
+    inflateEnd(&z);
+    if (code == Z_STREAM_END && (int64_t)size <= max) {
+        *ret = out;
+        *ret_size = size;
+        return 0;
+    }
+    free(out);
+    return code == Z_OK
+               ? err_set(err, ERR_LIMIT, "the data set inflates beyond its limit")
+               : err_set(err, ERR_FORMAT, "the deflated data set is broken");
+}
+
+static int walk_inflated(struct scan *s, const struct scan_limits *limits,
+                         struct instance_facts *ret, struct err *err)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    int r = inflate_rest(s, limits->inflated_bytes_max, &data, &size, err);
+    if (r < 0)
+        return r;
+    s->data = data;
+    s->size = size;
+    s->at = 0;
+    r = walk(s, err);
+    s->raw.is_encapsulated = true; // its pixels have no offset in the file
+    if (r == 0)
+        r = scan_raw_facts(&s->raw, ret, err);
+    free(data);
+    return r;
+}
+
+/* ---- whole ---- */
+
+int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
+                struct instance_facts *ret, struct err *err)
+{
+    assert(limits->depth_max * 2 + 1 <= DEPTH_ROOM);
+    if ((int64_t)size > limits->bytes_max)
+        return err_set(err, ERR_LIMIT, "larger than %lld bytes",
+                       (long long)limits->bytes_max);
+
+    struct scan s = {.data = data,
+                     .size = size,
+                     .depth_max = limits->depth_max,
+                     .elements_max = limits->elements_max};
+    s.levels[0] = (struct level){DATASET, SIZE_MAX, false};
+    int r = read_meta(&s, err);
+    if (r < 0)
+        return r;
+
+    const enum scan_syntax syntax = s.raw.syntax;
+    s.levels[0].is_implicit = syntax == SYNTAX_IMPLICIT;
+    s.is_big = s.raw.is_big = syntax == SYNTAX_BIG;
+    if (syntax == SYNTAX_DEFLATED)
+        return walk_inflated(&s, limits, ret, err);
+    r = walk(&s, err);
+    return r < 0 ? r : scan_raw_facts(&s.raw, ret, err);
+}
+
+static int scan_fd(int fd, const char *path, const struct scan_limits *limits,
+                   struct instance_facts *ret, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return err_set(err, ERR_IO, "%s is not a file", path);
+    if (st.st_size == 0)
+        return err_set(err, ERR_FORMAT, "an empty file");
+
+    void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return err_set(err, ERR_IO, "map %s: %s", path, strerror(errno));
+    const int r = scan_memory(data, (size_t)st.st_size, limits, ret, err);
+    munmap(data, (size_t)st.st_size);
+    return r;
+}
+
+int scan_file(const char *path, const struct scan_limits *limits,
+              struct instance_facts *ret, struct err *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "open %s: %s", path, strerror(errno));
+    const int r = scan_fd(fd, path, limits, ret, err);
+    close(fd);
+    return r;
+}
+
+int scan_is_uid(const char *text)
+{
+    const size_t n = strlen(text);
+    if (n == 0 || n > 64 || strspn(text, "0123456789.") != n)
+        return 0;
+    return text[0] != '.' && text[n - 1] != '.' && !strstr(text, "..");
+}

@@ -1,0 +1,478 @@
+#include "scp/scan_facts.h"
+
+#include "base/err.h"
+#include "scp/scan.h"
+#include "scp/text.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum wanted {
+    TRANSFER_SYNTAX,
+    CHARSET,
+    IMAGE_TYPE,
+    SOP_CLASS,
+    SOP_UID,
+    STUDY_DATE,
+    SERIES_DATE,
+    ACQUISITION_DATE,
+    CONTENT_DATE,
+    ACQUISITION_DATETIME,
+    STUDY_TIME,
+    ACQUISITION_TIME,
+    CONTENT_TIME,
+    ACCESSION,
+    MODALITY,
+    MANUFACTURER,
+    STUDY_DESCRIPTION,
+    SERIES_DESCRIPTION,
+    MODEL,
+    PATIENT_NAME,
+    PATIENT_ID,
+    ISSUER,
+    BIRTH_DATE,
+    SEX,
+    CONTRAST_AGENT,
+    BODY_PART,
+    THICKNESS,
+    ECHO_TIME,
+    PROTOCOL,
+    TRIGGER_TIME,
+    KERNEL,
+    STUDY_UID,
+    SERIES_UID,
+    STUDY_ID,
+    SERIES_NUMBER,
+    ACQUISITION_NUMBER,
+    INSTANCE_NUMBER,
+    POSITION,
+    ORIENTATION,
+    FRAME_OF_REFERENCE,
+    TEMPORAL_POSITION,
+    SAMPLES,
+    PHOTOMETRIC,
+    FRAMES,
+    ROWS,
+    COLUMNS,
+    SPACING,
+    BITS_ALLOCATED,
+    BITS_STORED,
+    HIGH_BIT,
+    REPRESENTATION,
+    INTERCEPT,
+    SLOPE,
+    WANTED
+};
+
+static_assert((int)WANTED <= (int)SCAN_WANTED_MAX, "room for every wanted element");
+
+static const uint32_t TAGS[WANTED] = {
+    [TRANSFER_SYNTAX] = 0x00020010,
+    [CHARSET] = 0x00080005,
+    [IMAGE_TYPE] = 0x00080008,
+    [SOP_CLASS] = 0x00080016,
+    [SOP_UID] = 0x00080018,
+    [STUDY_DATE] = 0x00080020,
+    [SERIES_DATE] = 0x00080021,
+    [ACQUISITION_DATE] = 0x00080022,
+    [CONTENT_DATE] = 0x00080023,
+    [ACQUISITION_DATETIME] = 0x0008002a,
+    [STUDY_TIME] = 0x00080030,
+    [ACQUISITION_TIME] = 0x00080032,
+    [CONTENT_TIME] = 0x00080033,
+    [ACCESSION] = 0x00080050,
+    [MODALITY] = 0x00080060,
+    [MANUFACTURER] = 0x00080070,
+    [STUDY_DESCRIPTION] = 0x00081030,
+    [SERIES_DESCRIPTION] = 0x0008103e,
+    [MODEL] = 0x00081090,
+    [PATIENT_NAME] = 0x00100010,
+    [PATIENT_ID] = 0x00100020,
+    [ISSUER] = 0x00100021,
+    [BIRTH_DATE] = 0x00100030,
+    [SEX] = 0x00100040,
+    [CONTRAST_AGENT] = 0x00180010,
+    [BODY_PART] = 0x00180015,
+    [THICKNESS] = 0x00180050,
+    [ECHO_TIME] = 0x00180081,
+    [PROTOCOL] = 0x00181030,
+    [TRIGGER_TIME] = 0x00181060,
+    [KERNEL] = 0x00181210,
+    [STUDY_UID] = 0x0020000d,
+    [SERIES_UID] = 0x0020000e,
+    [STUDY_ID] = 0x00200010,
+    [SERIES_NUMBER] = 0x00200011,
+    [ACQUISITION_NUMBER] = 0x00200012,
+    [INSTANCE_NUMBER] = 0x00200013,
+    [POSITION] = 0x00200032,
+    [ORIENTATION] = 0x00200037,
+    [FRAME_OF_REFERENCE] = 0x00200052,
+    [TEMPORAL_POSITION] = 0x00200100,
+    [SAMPLES] = 0x00280002,
+    [PHOTOMETRIC] = 0x00280004,
+    [FRAMES] = 0x00280008,
+    [ROWS] = 0x00280010,
+    [COLUMNS] = 0x00280011,
+    [SPACING] = 0x00280030,
+    [BITS_ALLOCATED] = 0x00280100,
+    [BITS_STORED] = 0x00280101,
+    [HIGH_BIT] = 0x00280102,
+    [REPRESENTATION] = 0x00280103,
+    [INTERCEPT] = 0x00281052,
+    [SLOPE] = 0x00281053,
+};
+
+static const uint32_t PIXEL_DATA = 0x7fe00010;
+
+void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
+                   uint32_t length, size_t offset)
+{
+    if (tag == PIXEL_DATA) {
+        raw->has_pixels = true;
+        raw->pixel_offset = (int64_t)offset;
+        raw->pixel_length = length;
+        return;
+    }
+    for (int i = 0; i < WANTED; i++) { // few enough; a table by group would not be faster
+        if (TAGS[i] == tag) {
+            raw->values[i].value = value;
+            raw->values[i].length = length;
+            return;
+        }
+    }
+}
+
+/* ---- values as text and numbers ---- */
+
+/* An ASCII value without padding, cut to size. */
+static void ascii(const struct scan_raw *raw, enum wanted i, char *ret, size_t size)
+{
+    size_t n = raw->values[i].value ? raw->values[i].length : 0;
+    if (n >= size)
+        n = size - 1;
+    if (n > 0)
+        memcpy(ret, raw->values[i].value, n);
+    ret[n] = '\0';
+    n = strlen(ret);
+    while (n > 0 && (unsigned char)ret[n - 1] <= ' ')
+        ret[--n] = '\0';
+    const size_t lead = strspn(ret, " ");
+    memmove(ret, ret + lead, n - lead + 1);
+    for (char *c = ret; *c; c++) {
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+            *c = '?';
+    }
+}
+#define ASCII(raw, i, field) ascii(raw, i, field, sizeof(field))
+
+static void text(const struct scan_raw *raw, enum wanted i, char ret[FACTS_TEXT])
+{
+    char charset[128];
+    ASCII(raw, CHARSET, charset);
+    ret[0] = '\0';
+    if (raw->values[i].value)
+        text_to_utf8(charset, (const char *)raw->values[i].value, raw->values[i].length,
+                     ret, FACTS_TEXT);
+}
+
+/* Up to count decimal strings; gives how many there were. */
+static int decimals(const struct scan_raw *raw, enum wanted i, double *ret, int count)
+{
+    char buffer[256], *p = buffer;
+    ASCII(raw, i, buffer);
+    int n = 0;
+    while (n < count && *p) {
+        char *end;
+        const double value = strtod(p, &end);
+        if (end == p || !isfinite(value))
+            break;
+        ret[n++] = value;
+        p = end + strspn(end, " ");
+        if (*p != '\\')
+            break;
+        p++;
+    }
+    return n;
+}
+
+static double decimal(const struct scan_raw *raw, enum wanted i, double otherwise)
+{
+    double value;
+    return decimals(raw, i, &value, 1) == 1 ? value : otherwise;
+}
+
+static int integer(const struct scan_raw *raw, enum wanted i)
+{
+    const double value = decimal(raw, i, (double)FACTS_NONE);
+    return fabs(value) < 2e9 ? (int)value : FACTS_NONE;
+}
+
+static int us_value(const struct scan_raw *raw, enum wanted i, int otherwise)
+{
+    const uint8_t *p = raw->values[i].value;
+    if (!p || raw->values[i].length < 2)
+        return otherwise;
+    return raw->is_big ? p[0] << 8 | p[1] : p[1] << 8 | p[0];
+}
+
+/* ---- dates and times ---- */
+
+/* The digits of a date or time, without the separators that old files have. */
+static int digits(const char *p, char ret[32])
+{
+    int n = 0;
+    for (; *p && n < 31; p++) {
+        if (*p >= '0' && *p <= '9')
+            ret[n++] = *p;
+        else if (*p != ':' && *p != '.' && *p != '-')
+            break;
+    }
+    ret[n] = '\0';
+    return n;
+}
+
+static int number(const char *p, int count)
+{
+    int value = 0;
+    for (int i = 0; i < count; i++)
+        value = value * 10 + (p[i] - '0');
+    return value;
+}
+
+/* Days as seconds since 1970; NAN when it is no date. */
+static double date_s(const char *value)
+{
+    char d[32];
+    if (digits(value, d) < 8)
+        return (double)NAN;
+    struct tm tm = {.tm_year = number(d, 4) - 1900,
+                    .tm_mon = number(d + 4, 2) - 1,
+                    .tm_mday = number(d + 6, 2)};
+    return (double)timegm(&tm);
+}
+
+/* Seconds of the day; NAN when it is no time. Hours alone will do. */
+static double time_s(const char *value)
+{
+    char plain[32];
+    int n = 0;
+    for (const char *p = value; *p && n < 31; p++) {
+        if (*p != ':')
+            plain[n++] = *p;
+    }
+    plain[n] = '\0';
+
+    const int whole = (int)strspn(plain, "0123456789");
+    if (whole < 2)
+        return (double)NAN;
+    double s = number(plain, 2) * 3600.0;
+    if (whole >= 4)
+        s += number(plain + 2, 2) * 60.0;
+    if (whole >= 6)
+        s += strtod(plain + 4, NULL);
+    return s;
+}
+
+static double datetime_s(const char *value)
+{
+    if (strspn(value, "0123456789") < 10)
+        return (double)NAN;
+    char day[9];
+    memcpy(day, value, 8);
+    day[8] = '\0';
+
+    char clock[32];
+    snprintf(clock, sizeof(clock), "%s", value + 8);
+    const size_t zone = strcspn(clock, "+-");
+    double offset_s = 0.0;
+    if (clock[zone] && strspn(clock + zone + 1, "0123456789") >= 4) {
+        offset_s =
+            number(clock + zone + 1, 2) * 3600.0 + number(clock + zone + 3, 2) * 60.0;
+        offset_s = clock[zone] == '-' ? -offset_s : offset_s;
+    }
+    clock[zone] = '\0';
+    return date_s(day) + time_s(clock) - offset_s;
+}
+
+/* Of the day when there is no date. */
+static double moment_s(const struct scan_raw *raw, enum wanted date, enum wanted time)
+{
+    char day[FACTS_CODE], clock[FACTS_CODE];
+    ASCII(raw, date, day);
+    ASCII(raw, time, clock);
+    const double s = time_s(clock), d = date_s(day);
+    return isnan(d) ? s : d + s;
+}
+
+static void fill_time(const struct scan_raw *raw, struct time_facts *ret)
+{
+    char value[32];
+    ASCII(raw, ACQUISITION_DATETIME, value);
+    ret->acquisition_s = datetime_s(value);
+    if (isnan(ret->acquisition_s))
+        ret->acquisition_s = moment_s(raw, ACQUISITION_DATE, ACQUISITION_TIME);
+    ret->content_s = moment_s(raw, CONTENT_DATE, CONTENT_TIME);
+    ret->trigger_ms = decimal(raw, TRIGGER_TIME, (double)NAN);
+    ret->temporal_position = integer(raw, TEMPORAL_POSITION);
+    ret->acquisition_number = integer(raw, ACQUISITION_NUMBER);
+    ret->instance_number = integer(raw, INSTANCE_NUMBER);
+}
+
+/* ---- geometry and pixels ---- */
+
+static bool is_frame(const double o[6])
+{
+    const double x = o[0] * o[0] + o[1] * o[1] + o[2] * o[2];
+    const double y = o[3] * o[3] + o[4] * o[4] + o[5] * o[5];
+    const double xy = o[0] * o[3] + o[1] * o[4] + o[2] * o[5];
+    return fabs(x - 1.0) < 1e-2 && fabs(y - 1.0) < 1e-2 && fabs(xy) < 1e-2;
+}
+
+static void fill_plane(const struct scan_raw *raw, struct plane_facts *ret)
+{
+    ret->thickness_mm = decimal(raw, THICKNESS, (double)NAN);
+    ret->is_valid = decimals(raw, POSITION, ret->position_mm, 3) == 3
+                    && decimals(raw, ORIENTATION, ret->orientation, 6) == 6
+                    && decimals(raw, SPACING, ret->spacing_mm, 2) == 2
+                    && is_frame(ret->orientation) && ret->spacing_mm[0] > 0.0
+                    && ret->spacing_mm[1] > 0.0;
+}
+
+static int fill_pixels(const struct scan_raw *raw, struct pixel_facts *ret,
+                       struct err *err)
+{
+    *ret = (struct pixel_facts){.offset = FACTS_NONE};
+    if (!raw->has_pixels && !raw->is_encapsulated)
+        return 0;
+    ret->rows = us_value(raw, ROWS, 0);
+    ret->columns = us_value(raw, COLUMNS, 0);
+    if (ret->rows == 0 || ret->columns == 0)
+        return err_set(err, ERR_FORMAT, "(7fe0,0010) pixels without Rows and Columns");
+
+    ret->frames = integer(raw, FRAMES);
+    ret->frames = ret->frames < 1 ? 1 : ret->frames;
+    ret->samples = us_value(raw, SAMPLES, 1);
+    ret->bits_allocated = us_value(raw, BITS_ALLOCATED, 16);
+    ret->bits_stored = us_value(raw, BITS_STORED, ret->bits_allocated);
+    ret->high_bit = us_value(raw, HIGH_BIT, ret->bits_stored - 1);
+    ret->is_signed = us_value(raw, REPRESENTATION, 0) == 1;
+    ret->slope = decimal(raw, SLOPE, 1.0);
+    ret->intercept = decimal(raw, INTERCEPT, 0.0);
+    ASCII(raw, PHOTOMETRIC, ret->photometric);
+    if (ret->bits_stored < 1 || ret->bits_stored > ret->bits_allocated
+        || ret->high_bit >= ret->bits_allocated)
+        return err_set(err, ERR_FORMAT, "(0028,0101) %d bits stored of %d, high bit %d",
+                       ret->bits_stored, ret->bits_allocated, ret->high_bit);
+    if (raw->is_encapsulated)
+        return 0;
+
+    ret->offset = raw->pixel_offset;
+    ret->length = raw->pixel_length;
+    const double bits = (double)ret->rows * ret->columns * ret->frames * ret->samples
+                        * ret->bits_allocated;
+    // YBR_FULL_422 shares chrominance: two thirds of the bytes.
+    const double share = strstr(ret->photometric, "422") ? 2.0 / 3.0 : 1.0;
+    if ((double)ret->length < floor(bits * share / 8.0))
+        return err_set(err, ERR_FORMAT,
+                       "(7fe0,0010) has %lld bytes, the image needs %.0f",
+                       (long long)ret->length, bits * share / 8.0);
+    return 0;
+}
+
+/* ---- all ---- */
+
+int scan_raw_transfer_syntax(struct scan_raw *raw, struct err *err)
+{
+    char uid[FACTS_UID + 8];
+    ASCII(raw, TRANSFER_SYNTAX, uid);
+    if (!scan_is_uid(uid))
+        return err_set(err, ERR_FORMAT, "(0002,0010) the transfer syntax is missing");
+
+    raw->syntax = SYNTAX_EXPLICIT;
+    if (strcmp(uid, "1.2.840.10008.1.2") == 0)
+        raw->syntax = SYNTAX_IMPLICIT;
+    else if (strcmp(uid, "1.2.840.10008.1.2.2") == 0)
+        raw->syntax = SYNTAX_BIG;
+    else if (strcmp(uid, "1.2.840.10008.1.2.1.99") == 0)
+        raw->syntax = SYNTAX_DEFLATED;
+    return 0;
+}
+
+static int uid(const struct scan_raw *raw, enum wanted i, bool is_needed,
+               char ret[FACTS_UID], struct err *err)
+{
+    char value[FACTS_UID + 8]; // longer than a UID may be: not cut to a good one
+    ASCII(raw, i, value);
+    if (value[0] == '\0' && !is_needed) {
+        ret[0] = '\0';
+        return 0;
+    }
+    if (!scan_is_uid(value))
+        return err_set(err, ERR_FORMAT, "(%04x,%04x) is %s", TAGS[i] >> 16,
+                       TAGS[i] & 0xffff, value[0] ? "not a UID" : "missing");
+    memcpy(ret, value, strlen(value) + 1);
+    return 0;
+}
+
+static int fill_uids(const struct scan_raw *raw, struct instance_facts *f,
+                     struct err *err)
+{
+    int r = uid(raw, SOP_UID, true, f->sop_uid, err);
+    if (r == 0)
+        r = uid(raw, SOP_CLASS, true, f->sop_class, err);
+    if (r == 0)
+        r = uid(raw, STUDY_UID, true, f->study_uid, err);
+    if (r == 0)
+        r = uid(raw, SERIES_UID, true, f->series_uid, err);
+    if (r == 0)
+        r = uid(raw, TRANSFER_SYNTAX, true, f->transfer_syntax, err);
+    if (r == 0
+        && uid(raw, FRAME_OF_REFERENCE, false, f->frame_of_reference_uid, NULL) < 0)
+        f->frame_of_reference_uid[0] = '\0'; // optional in most IODs: a bad one is none
+    return r;
+}
+
+static void fill_text(const struct scan_raw *raw, struct instance_facts *f)
+{
+    text(raw, PATIENT_NAME, f->patient.name);
+    text(raw, PATIENT_ID, f->patient.id);
+    text(raw, ISSUER, f->patient.issuer);
+    ASCII(raw, BIRTH_DATE, f->patient.birth_date);
+    ASCII(raw, SEX, f->patient.sex);
+    ASCII(raw, STUDY_DATE, f->study_date);
+    ASCII(raw, STUDY_TIME, f->study_time);
+    ASCII(raw, STUDY_ID, f->study_id);
+    text(raw, ACCESSION, f->accession);
+    text(raw, STUDY_DESCRIPTION, f->study_description);
+    ASCII(raw, MODALITY, f->modality);
+    ASCII(raw, BODY_PART, f->body_part);
+    text(raw, SERIES_DESCRIPTION, f->series_description);
+    text(raw, PROTOCOL, f->protocol);
+    text(raw, MANUFACTURER, f->manufacturer);
+    text(raw, MODEL, f->model);
+    text(raw, IMAGE_TYPE, f->image_type);
+    text(raw, CONTRAST_AGENT, f->contrast_agent);
+    text(raw, KERNEL, f->kernel);
+}
+
+int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
+                   struct err *err)
+{
+    struct instance_facts f = {0};
+    int r = fill_uids(raw, &f, err);
+    if (r == 0)
+        r = fill_pixels(raw, &f.pixels, err);
+    if (r < 0)
+        return r;
+    fill_text(raw, &f);
+    fill_plane(raw, &f.plane);
+    fill_time(raw, &f.time);
+    f.series_number = integer(raw, SERIES_NUMBER);
+    f.echo_time_ms = decimal(raw, ECHO_TIME, (double)NAN);
+    *ret = f;
+    return 0;
+}

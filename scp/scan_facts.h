@@ -1,0 +1,37 @@
+/*
+ * scan_facts: from the raw values that a scan passes to instance_facts. Private to scan.
+ */
+#ifndef SCP_SCAN_FACTS_H
+#define SCP_SCAN_FACTS_H
+
+#include "base/facts.h"
+
+#include <stdbool.h>
+
+struct err;
+
+enum scan_syntax { SYNTAX_EXPLICIT, SYNTAX_IMPLICIT, SYNTAX_BIG, SYNTAX_DEFLATED };
+
+enum { SCAN_WANTED_MAX = 64 };
+
+/** Where the values of the wanted top-level elements lie; they are borrowed. */
+struct scan_raw {
+    struct {
+        const uint8_t *value; // NULL: not met
+        uint32_t length;
+    } values[SCAN_WANTED_MAX];
+    int64_t pixel_offset, pixel_length;
+    bool is_encapsulated, has_pixels, is_big;
+    enum scan_syntax syntax;
+};
+
+/** Note the value of tag if it is wanted; the last of equal tags counts. */
+void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
+                   uint32_t length, size_t offset);
+/** Set syntax from TransferSyntaxUID. Errors: ERR_FORMAT (none). */
+int scan_raw_transfer_syntax(struct scan_raw *raw, struct err *err);
+/** Errors: ERR_FORMAT, naming the tag. */
+int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
+                   struct err *err);
+
+#endif
