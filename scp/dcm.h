@@ -13,8 +13,6 @@
 extern "C" {
 #endif
 
-struct err;
-
 /**
  * Prepare DCMTK in this process: codecs, quiet logging, TCP_NODELAY (which DCMTK reads from
  * the environment before its first network call). Once, before any other dcm_ function and
@@ -23,12 +21,6 @@ struct err;
 void dcm_init(void);
 /** Undo dcm_init(). */
 void dcm_finish(void);
-
-/**
- * Text of a data set, in the characters of SpecificCharacterSet charset ("" or NULL: ASCII),
- * as UTF-8 into ret [size], cut at a whole character; bytes that make no sense become '?'.
- */
-void dcm_text_to_utf8(const char *charset, const char *text, char *ret, unsigned size);
 
 #ifdef __cplusplus
 }
