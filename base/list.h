@@ -19,7 +19,7 @@
         type *items;                                                                 \
         size_t count, room;                                                          \
     };                                                                               \
-    static inline type *name##_add(struct name *list)                                \
+    __attribute__((unused)) static inline type *name##_add(struct name *list)        \
     {                                                                                \
         if (list->count == list->room) {                                             \
             size_t room = list->room ? list->room * 2 : 8;                           \
@@ -35,7 +35,7 @@
         memset((void *)item, 0, sizeof(*item));                                      \
         return item;                                                                 \
     }                                                                                \
-    static inline void name##_finish(struct name *list)                              \
+    __attribute__((unused)) static inline void name##_finish(struct name *list)      \
     {                                                                                \
         free((void *)list->items);                                                   \
         memset(list, 0, sizeof(*list));                                              \

@@ -46,7 +46,7 @@ struct sending {
     void tell(size_t index, dcm_send_fault fault, uint16_t status, const char *text)
     {
         dcm_send_outcome outcome = {fault, status, {}};
-        std::snprintf(outcome.text, sizeof(outcome.text), "%s", text);
+        std::snprintf(outcome.text, sizeof(outcome.text), "%.199s", text);
         if (!is_stopped && !sent(ctx, index, &outcome))
             is_stopped = true;
     }
