@@ -38,7 +38,7 @@ enum dcm_send_fault {
 struct dcm_send_outcome {
     enum dcm_send_fault fault;
     uint16_t status; // of the C-STORE response, when there was one
-    char text[200];  // no patient data
+    char text[256];  // no patient data
 };
 
 /**

@@ -73,8 +73,7 @@ struct conf {
     int64_t pdu_bytes, instance_bytes_max;
     int idle_timeout_s, dimse_timeout_s;
     int64_t spool_free_bytes_min; // below it: A700
-    int instances_per_study_max;
-    int nesting_max; // nested sequences in a data set
+    int nesting_max;              // nested sequences in a data set
     bool accept_private;
 
     /* study */

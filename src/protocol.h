@@ -1,0 +1,36 @@
+/*
+ * protocol: the messages between the loop and its children (base/msg.h carries them).
+ *
+ * The comment of each type lists its fields in order. A child speaks on descriptor 3.
+ */
+#ifndef SRC_PROTOCOL_H
+#define SRC_PROTOCOL_H
+
+#include "base/facts.h"
+
+enum { CHILD_FD = 3 };
+
+enum message {
+    /* receiver */
+    SERVE_ASSOCIATION = 1, // to; a connected socket comes with it
+    STORE_INSTANCE,  // from: bytes instance_facts, text path, i64 size, text calling AE
+    INSTANCE_STORED, // to: u32 DICOM status
+    ASSOCIATION_ENDED, // from: u32 stored, refused, echoes, admitted, released; i64 bytes; text reason
+    INSTANCE_REFUSED, // from: u32 DICOM status, text reason
+
+    /* worker */
+    RUN_JOB, // to: i64 job, texts analysis, uid_seed, supersedes_seed, folder; u32 n, n texts paths
+    JOB_PROGRESS, // from: text stage, f64 fraction
+    JOB_ENDED, // from: u32 error code as positive (0: done), text reason, u32 is_refused,
+               //       u32 n, n times texts name, path, sop_uid, sop_class
+
+    /* sender */
+    SEND_OBJECTS,  // to: text destination, u32 n, n times i64 delivery, text path
+    OBJECT_SENT,   // from: i64 delivery, u32 fault, text reason
+    SENDING_ENDED, // from: nothing
+};
+
+/** End every text of facts that came from a child at its last byte, whatever it holds. */
+void protocol_seal_facts(struct instance_facts *facts);
+
+#endif

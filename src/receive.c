@@ -1,0 +1,322 @@
+#include "src/receive.h"
+
+#include "base/err.h"
+#include "base/js.h"
+#include "base/log.h"
+#include "base/msg.h"
+#include "scp/dcm_receive.h"
+#include "src/child.h"
+#include "src/conf.h"
+#include "src/loop.h"
+#include "src/protocol.h"
+#include "src/store.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BACKLOG = 256, RECYCLE_AFTER = 1000 };
+
+struct receiver_slot {
+    struct receive *receive;
+    struct child *child;  // NULL: none runs
+    bool is_busy;         // serves an association
+    uint64_t association; // its number, in logs
+    int served;           // associations so far: DCMTK leaks, so it is recycled
+};
+
+struct receive {
+    struct loop *loop;
+    const struct conf *conf;
+    struct store *store;
+    const char *const *child_arguments;
+    struct receive_hooks hooks;
+    int listen_fd;
+    struct loop_watch *watch;
+    struct receiver_slot *slots; // [associations_max]
+    int active;
+    uint64_t associations, rejected, stored, refused, bytes;
+};
+
+/* ---- an instance: to the index and back ---- */
+
+struct pending {
+    struct receive *receive;
+    struct receiver_slot *slot;
+    pid_t pid; // of the receiver that waits: another may sit in the slot by then
+};
+
+static void answer(struct pending *p, uint16_t status)
+{
+    if (!p->slot->child || child_pid(p->slot->child) != p->pid)
+        return; // the receiver ended meanwhile; its peer will send again
+    struct msg msg;
+    msg_init(&msg, INSTANCE_STORED);
+    msg_put_u32(&msg, status);
+    child_send(p->slot->child, &msg, -1, NULL);
+    msg_finish(&msg);
+}
+
+static void indexed(void *ctx, const struct err *err, const struct store_added *added)
+{
+    struct pending *p = ctx;
+    struct receive *receive = p->receive;
+    if (err->code < 0) {
+        receive->refused++;
+        log_event(LOG_ERROR, "receive.index", "error=\"%s\"", err->text);
+    } else {
+        receive->stored++;
+        receive->hooks.stored(receive->hooks.ctx, added);
+    }
+    answer(p, err->code < 0 ? DCM_OUT_OF_RESOURCES : DCM_SUCCESS);
+    free(p);
+}
+
+static void store_instance(struct receiver_slot *slot, struct msg *msg)
+{
+    struct instance_facts facts;
+    msg_get_bytes(msg, &facts, sizeof(facts));
+    protocol_seal_facts(&facts);
+    const char *path = msg_get_text(msg);
+    const int64_t size_bytes = msg_get_i64(msg);
+    const char *calling_ae = msg_get_text(msg);
+
+    struct pending *p = malloc(sizeof(*p));
+    if (!p)
+        abort(); // as loop_post
+    *p = (struct pending){slot->receive, slot, child_pid(slot->child)};
+    if (msg->is_bad) {
+        answer(p, DCM_OUT_OF_RESOURCES);
+        free(p);
+        return;
+    }
+    store_add_instance(slot->receive->store, &facts, path, size_bytes, calling_ae,
+                       indexed, p);
+}
+
+/* ---- receivers ---- */
+
+static void refused(struct receiver_slot *slot, struct msg *msg)
+{
+    const uint32_t status = msg_get_u32(msg);
+    slot->receive->refused++;
+    log_event(LOG_WARN, "receive.refused", "association=%llu status=%04x reason=\"%s\"",
+              (unsigned long long)slot->association, status, msg_get_text(msg));
+}
+
+static void drop_slot(struct receiver_slot *slot)
+{
+    if (slot->is_busy)
+        slot->receive->active--;
+    slot->is_busy = false;
+    child_destroy(slot->child);
+    slot->child = NULL;
+    slot->served = 0;
+}
+
+static int running(const struct receive *receive)
+{
+    int count = 0;
+    for (int i = 0; i < receive->conf->associations_max; i++)
+        count += receive->slots[i].child != NULL;
+    return count;
+}
+
+static void association_ended(struct receiver_slot *slot, struct msg *msg)
+{
+    struct receive *receive = slot->receive;
+    const uint32_t stored = msg_get_u32(msg), refused_count = msg_get_u32(msg);
+    const uint32_t echoes = msg_get_u32(msg), admitted = msg_get_u32(msg);
+    const uint32_t released = msg_get_u32(msg);
+    const int64_t bytes = msg_get_i64(msg);
+    const char *reason = msg_get_text(msg);
+    receive->bytes += (uint64_t)bytes;
+    receive->rejected += !admitted;
+    log_event(released ? LOG_INFO : LOG_WARN, "receive.end",
+              "association=%llu stored=%u refused=%u echoes=%u bytes=%lld released=%u"
+              " reason=\"%s\"",
+              (unsigned long long)slot->association, stored, refused_count, echoes,
+              (long long)bytes, released, reason);
+
+    slot->is_busy = false;
+    receive->active--;
+    if (slot->served >= RECYCLE_AFTER || running(receive) > receive->conf->receivers)
+        drop_slot(slot);
+}
+
+static void message(void *ctx, struct child *child, struct msg *msg)
+{
+    struct receiver_slot *slot = ctx;
+    (void)child;
+    if (msg->type == STORE_INSTANCE)
+        store_instance(slot, msg);
+    else if (msg->type == INSTANCE_REFUSED)
+        refused(slot, msg);
+    else if (msg->type == ASSOCIATION_ENDED && slot->is_busy)
+        association_ended(slot, msg);
+}
+
+static void ended(void *ctx, struct child *child, const char *how)
+{
+    struct receiver_slot *slot = ctx;
+    (void)child;
+    log_event(LOG_WARN, "receiver.ended", "association=%llu how=\"%s\"",
+              (unsigned long long)(slot->is_busy ? slot->association : 0), how);
+    drop_slot(slot);
+}
+
+static int warm(struct receiver_slot *slot, struct err *err)
+{
+    const struct child_hooks hooks = {message, ended, slot};
+    return child_create(slot->receive->loop, "receiver", slot->receive->child_arguments,
+                        &hooks, &slot->child, err);
+}
+
+/* An idle receiver, a new one if need be; NULL when there are as many as may be. */
+static struct receiver_slot *find_slot(struct receive *receive)
+{
+    struct receiver_slot *empty = NULL;
+    for (int i = 0; i < receive->conf->associations_max; i++) {
+        struct receiver_slot *slot = &receive->slots[i];
+        if (slot->child && !slot->is_busy)
+            return slot;
+        if (!slot->child && !empty)
+            empty = slot;
+    }
+    struct err err = {0};
+    if (empty && warm(empty, &err) < 0) {
+        log_event(LOG_ERROR, "receiver.start", "error=\"%s\"", err.text);
+        return NULL;
+    }
+    return empty;
+}
+
+/* ---- connections ---- */
+
+static void hand_over(struct receive *receive, int fd)
+{
+    struct receiver_slot *slot = find_slot(receive);
+    if (!slot) {
+        receive->rejected++;
+        log_event(LOG_WARN, "receive.full", "associations=%d", receive->active);
+        return;
+    }
+    struct msg msg;
+    struct err err = {0};
+    msg_init(&msg, SERVE_ASSOCIATION);
+    slot->is_busy = true;
+    slot->served++;
+    slot->association = ++receive->associations;
+    receive->active++;
+    if (child_send(slot->child, &msg, fd, &err) < 0)
+        log_event(LOG_ERROR, "receive.hand_over", "error=\"%s\"", err.text);
+    msg_finish(&msg);
+}
+
+static void connection(void *ctx, int events)
+{
+    struct receive *receive = ctx;
+    (void)events;
+    for (;;) {
+        const int fd = accept4(receive->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            return; // none left, or one that went away, or no descriptors: later
+        hand_over(receive, fd);
+        close(fd);
+    }
+}
+
+static int listen_on(struct receive *receive, struct err *err)
+{
+    const struct conf *conf = receive->conf;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)conf->port)};
+    if (inet_pton(AF_INET, conf->address, &address.sin_addr) != 1)
+        return err_set(err, ERR_CONFIG, "node.address: %.60s is no IPv4 address",
+                       conf->address);
+
+    receive->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
+    setsockopt(receive->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (receive->listen_fd < 0
+        || bind(receive->listen_fd, (struct sockaddr *)&address, sizeof(address)) != 0
+        || listen(receive->listen_fd, BACKLOG) != 0)
+        return err_set(err, ERR_IO, "listen on %.60s port %d: %s", conf->address,
+                       conf->port, strerror(errno));
+    int r = loop_watch_create(receive->loop, receive->listen_fd, connection, receive,
+                              &receive->watch, err);
+    if (r == 0)
+        loop_watch_set(receive->watch, LOOP_READABLE);
+    return r;
+}
+
+/* ---- life ---- */
+
+int receive_create(struct loop *loop, const struct conf *conf, struct store *store,
+                   const char *const *child_arguments, const struct receive_hooks *hooks,
+                   struct receive **ret, struct err *err)
+{
+    auto_(receive) struct receive *receive = calloc(1, sizeof(*receive));
+    if (!receive)
+        return err_set(err, ERR_NOMEM, "the receivers");
+    receive->listen_fd = -1;
+    receive->conf = conf;
+    receive->slots = calloc((size_t)conf->associations_max, sizeof(*receive->slots));
+    if (!receive->slots)
+        return err_set(err, ERR_NOMEM, "the receivers");
+    receive->loop = loop;
+    receive->store = store;
+    receive->child_arguments = child_arguments;
+    receive->hooks = *hooks;
+    for (int i = 0; i < conf->associations_max; i++)
+        receive->slots[i].receive = receive;
+
+    int r = listen_on(receive, err);
+    for (int i = 0; r == 0 && i < conf->receivers && i < conf->associations_max; i++)
+        r = warm(&receive->slots[i], err);
+    if (r == 0)
+        *ret = take(receive);
+    return r;
+}
+
+void receive_stop(struct receive *receive)
+{
+    loop_watch_destroy(receive->watch);
+    receive->watch = NULL;
+    if (receive->listen_fd >= 0)
+        close(receive->listen_fd);
+    receive->listen_fd = -1;
+}
+
+int receive_active(const struct receive *receive)
+{
+    return receive->active;
+}
+
+void receive_destroy(struct receive *receive)
+{
+    if (!receive)
+        return;
+    receive_stop(receive);
+    for (int i = 0; receive->slots && i < receive->conf->associations_max; i++)
+        child_destroy(receive->slots[i].child);
+    free(receive->slots);
+    free(receive);
+}
+
+struct js *receive_status(const struct receive *receive)
+{
+    struct js *js = js_object();
+    js_set_int(js, "associations", receive->active);
+    js_set_int(js, "associations_total", (int64_t)receive->associations);
+    js_set_int(js, "rejected_total", (int64_t)receive->rejected);
+    js_set_int(js, "stored_total", (int64_t)receive->stored);
+    js_set_int(js, "refused_total", (int64_t)receive->refused);
+    js_set_int(js, "bytes_total", (int64_t)receive->bytes);
+    js_set_int(js, "processes", running(receive));
+    return js;
+}
