@@ -1,0 +1,100 @@
+#include "pipeline/lib/page_mark.h"
+
+#include "pipeline/lib/page_chart.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INK_RGB  0x0b0d10
+#define TEXT_RGB 0xd5dbe1
+
+uint32_t mark_verdict_rgb(enum verdict verdict)
+{
+    static const uint32_t RGB[] = {
+        [VERDICT_OK] = 0x46c46a, [VERDICT_WARN] = 0xffb020, [VERDICT_FAIL] = 0xff5348};
+    return RGB[verdict];
+}
+
+static void mark_ok(struct page *page, struct page_point c, double r)
+{
+    page_disc(page, c, r, mark_verdict_rgb(VERDICT_OK), 1);
+    struct page_point tick[3] = {{c.x - 0.48 * r, c.y + 0.02 * r},
+                                 {c.x - 0.12 * r, c.y + 0.40 * r},
+                                 {c.x + 0.50 * r, c.y - 0.38 * r}};
+    page_line(page, tick, 3, (struct page_pen){INK_RGB, 0.28 * r, 1, 0});
+}
+
+static void mark_warn(struct page *page, struct page_point c, double r)
+{
+    struct page_point triangle[3] = {{c.x, c.y - 1.05 * r},
+                                     {c.x + 1.1 * r, c.y + 0.9 * r},
+                                     {c.x - 1.1 * r, c.y + 0.9 * r}};
+    page_polygon(page, triangle, 3, mark_verdict_rgb(VERDICT_WARN), 1);
+    struct page_point stroke[2] = {{c.x, c.y - 0.38 * r}, {c.x, c.y + 0.25 * r}};
+    page_line(page, stroke, 2, (struct page_pen){INK_RGB, 0.26 * r, 1, 0});
+    page_disc(page, (struct page_point){c.x, c.y + 0.62 * r}, 0.15 * r, INK_RGB, 1);
+}
+
+static void mark_fail(struct page *page, struct page_point c, double r)
+{
+    struct page_point octagon[8];
+    for (int i = 0; i < 8; i++) {
+        double turn = (i + 0.5) * M_PI / 4;
+        octagon[i] =
+            (struct page_point){c.x + 1.08 * r * cos(turn), c.y + 1.08 * r * sin(turn)};
+    }
+    page_polygon(page, octagon, 8, mark_verdict_rgb(VERDICT_FAIL), 1);
+    double a = 0.4 * r;
+    struct page_pen pen = {INK_RGB, 0.28 * r, 1, 0};
+    page_line(page, (struct page_point[2]){{c.x - a, c.y - a}, {c.x + a, c.y + a}}, 2,
+              pen);
+    page_line(page, (struct page_point[2]){{c.x - a, c.y + a}, {c.x + a, c.y - a}}, 2,
+              pen);
+}
+
+void mark_verdict(struct page *page, struct page_point centre, double size_px,
+                  enum verdict verdict)
+{
+    static void (*const MARKS[])(struct page *, struct page_point, double) = {
+        [VERDICT_OK] = mark_ok, [VERDICT_WARN] = mark_warn, [VERDICT_FAIL] = mark_fail};
+    MARKS[verdict](page, centre, size_px / 2);
+}
+
+static void draw_colours(struct page *page, struct page_rect rect, enum colour_map map)
+{
+    size_t n = (size_t)rect.h;
+    uint32_t *argb = malloc(n * sizeof(*argb));
+    if (!argb) {
+        page_fail(page);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        argb[i] = 0xff000000 | colour_map_at(map, 1 - (double)i / (double)(n - 1));
+    struct page_place place = {
+        .dst = rect, .nx = 1, .ny = n, .crop = {0, 0, 1, (double)n}};
+    page_image(page, &place, argb, false);
+    free(argb);
+}
+
+void mark_colour_bar(struct page *page, struct page_rect rect, struct picture_scale scale,
+                     const char *unit)
+{
+    draw_colours(page, rect, scale.map);
+    page_frame(page, rect, 0, (struct page_pen){0x6b7580, 1, 1, 0});
+
+    struct page_style style = {22, TEXT_RGB, false, PAGE_LEFT};
+    struct chart_axis axis = chart_axis_fit(scale.lo, scale.hi, 10);
+    int steps = (int)lround((scale.hi - axis.lo) / axis.step);
+    for (int i = 0; i <= steps; i++) {
+        double value = axis.lo + i * axis.step;
+        double at = rect.y + rect.h - (value - scale.lo) / (scale.hi - scale.lo) * rect.h;
+        struct page_point tick[2] = {{rect.x + rect.w, at}, {rect.x + rect.w + 6, at}};
+        page_line(page, tick, 2, (struct page_pen){TEXT_RGB, 1.5, 1, 0});
+        page_textf(page, (struct page_rect){rect.x + rect.w + 12, at - 14, 60, 28}, style,
+                   "%g", value);
+    }
+    style.align = PAGE_CENTRE;
+    page_text(page, (struct page_rect){rect.x - 40, rect.y - 44, rect.w + 110, 28}, style,
+              unit);
+}

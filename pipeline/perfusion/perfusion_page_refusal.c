@@ -1,0 +1,27 @@
+/* perfusion_page_refusal: not analysed, and why. */
+#include "base/err.h"
+#include "pipeline/perfusion/perfusion_sheet.h"
+
+int perfusion_draw_refusal(const struct perfusion_view *view, struct page **ret,
+                           struct err *err)
+{
+    auto_(page) struct page *page = NULL;
+    int r = page_create("summary", "Summary", PERFUSION_PAGE_WIDTH, PERFUSION_PAGE_HEIGHT,
+                        SHEET_BACKGROUND_RGB, &page, err);
+    if (r < 0)
+        return r;
+    perfusion_draw_frame(view, "", view->grid ? view->grid->nz : 0, 1, page);
+
+    double width = PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN - 120;
+    mark_verdict(page, (struct page_point){SHEET_MARGIN + 46, 220}, 84, VERDICT_FAIL);
+    page_text(page, (struct page_rect){SHEET_MARGIN + 120, 170, width, 100},
+              (struct page_style){76, SHEET_TEXT_RGB, true, PAGE_LEFT}, "Not analysed");
+    page_paragraph(page, (struct page_rect){SHEET_MARGIN + 120, 290, width, 150},
+                   (struct page_style){36, SHEET_TEXT_RGB, false, PAGE_LEFT},
+                   view->refusal);
+    struct page_rect rect = {SHEET_MARGIN, 470, PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN,
+                             SHEET_BOTTOM - 480};
+    perfusion_draw_checks(view, page, rect);
+    *ret = take(page);
+    return 0;
+}
