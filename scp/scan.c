@@ -34,17 +34,26 @@ enum kind { DATASET, SEQUENCE, ITEM_OF };
 struct level {
     enum kind kind;
     size_t end;       // where it ends; SIZE_MAX: by its delimiter
+    size_t bound;     // where it ends at the latest, by what holds it
     bool is_implicit; // encoding inside
+};
+
+/* A private value of implicit VR that begins as a sequence does: taken for one, and stepped
+ * over as bytes where it turns out to be none. */
+struct guess {
+    int depth; // of its sequence; 0: none is open
+    size_t end;
 };
 
 struct scan {
     const uint8_t *data;
     size_t size, at;
-    bool is_big;
+    bool is_big, is_past_meta;
     int depth; // of the level that is open; 0 is the data set
     int depth_max;
     uint32_t elements, elements_max;
     struct level levels[DEPTH_ROOM];
+    struct guess guess; // the outermost one
     struct scan_raw raw;
 };
 
@@ -84,6 +93,12 @@ static bool has_long_length(const char *vr)
     return false;
 }
 
+/* Bytes left in the level that is open. */
+static size_t room(const struct scan *s)
+{
+    return s->levels[s->depth].bound - s->at;
+}
+
 static int read_explicit(struct scan *s, struct element *e, struct err *err)
 {
     memcpy(e->vr, s->data + s->at + 4, 2);
@@ -94,8 +109,8 @@ static int read_explicit(struct scan *s, struct element *e, struct err *err)
         s->at += 8;
         return 0;
     }
-    if (s->size - s->at < 12)
-        return bad(s, e->tag, err, "the file ends in its head");
+    if (room(s) < 12)
+        return bad(s, e->tag, err, "the data end in its head");
     e->length = get32(s, s->at + 8);
     s->at += 12;
     return 0;
@@ -104,8 +119,8 @@ static int read_explicit(struct scan *s, struct element *e, struct err *err)
 static int read_head(struct scan *s, bool is_implicit, struct element *e, struct err *err)
 {
     *e = (struct element){.at = s->at};
-    if (s->size - s->at < 8)
-        return bad(s, 0, err, "the file ends in the head of an element");
+    if (room(s) < 8)
+        return bad(s, 0, err, "the data end in the head of an element");
     if (++s->elements > s->elements_max)
         return err_set(err, ERR_LIMIT, "more than %u elements", s->elements_max);
 
@@ -129,12 +144,12 @@ static int push(struct scan *s, enum kind kind, uint32_t length, bool is_implici
 
     size_t end = SIZE_MAX;
     if (length != UNDEFINED) {
-        const size_t bound = outer->end == SIZE_MAX ? s->size : outer->end;
-        if (length > bound - s->at)
+        if (length > room(s))
             return bad(s, ITEM, err, "a sequence or item is longer than what holds it");
         end = s->at + length;
     }
-    s->levels[++s->depth] = (struct level){kind, end, is_implicit};
+    const size_t bound = end == SIZE_MAX ? outer->bound : end;
+    s->levels[++s->depth] = (struct level){kind, end, bound, is_implicit};
     return 0;
 }
 
@@ -143,6 +158,8 @@ static void pop_ended(struct scan *s)
 {
     while (s->depth > 0 && s->levels[s->depth].end == s->at)
         s->depth--;
+    if (s->depth < s->guess.depth)
+        s->guess.depth = 0;
 }
 
 static int in_sequence(struct scan *s, struct err *err)
@@ -171,7 +188,7 @@ static int walk_fragments(struct scan *s, struct err *err)
             return r;
         if (e.tag == SEQUENCE_END)
             return 0;
-        if (e.tag != ITEM || e.length == UNDEFINED || e.length > s->size - s->at)
+        if (e.tag != ITEM || e.length == UNDEFINED || e.length > room(s))
             return bad(s, PIXEL_DATA, err, "its fragments are broken");
         s->at += e.length;
     }
@@ -179,14 +196,42 @@ static int walk_fragments(struct scan *s, struct err *err)
 
 static int skip_value(struct scan *s, const struct element *e, struct err *err)
 {
-    const struct level *level = &s->levels[s->depth];
-    const size_t bound = level->end == SIZE_MAX ? s->size : level->end;
-    if (e->length > bound - s->at)
+    if (e->length > room(s))
         return bad(s, e->tag, err, "its length goes past the end of what holds it");
-    if (s->depth == 0)
+    if (s->depth == 0 && (e->tag >> 16 != 2 || !s->is_past_meta))
         scan_raw_keep(&s->raw, e->tag, s->data + s->at, e->length, s->at);
     s->at += e->length;
     return 0;
+}
+
+/* Implicit VR does not say what is a sequence, and a parser with a dictionary descends into
+ * those that it knows. A value that begins with an item is therefore looked into. */
+static bool looks_like_sequence(const struct scan *s, const struct element *e)
+{
+    return s->levels[s->depth].is_implicit && e->tag != PIXEL_DATA && e->length >= 8
+           && e->length <= room(s) && get16(s, s->at) == ITEM >> 16
+           && get16(s, s->at + 2) == (ITEM & 0xffff);
+}
+
+static int push_guess(struct scan *s, const struct element *e, struct err *err)
+{
+    const size_t end = s->at + e->length;
+    const int r = push(s, SEQUENCE, e->length, true, err);
+    const bool is_private = e->tag >> 16 & 1;
+    if (r == 0 && is_private && s->guess.depth == 0)
+        s->guess = (struct guess){s->depth, end};
+    return r;
+}
+
+/* After an error inside a guess: it was no sequence. False when there is none. */
+static bool give_up_guess(struct scan *s)
+{
+    if (s->guess.depth == 0)
+        return false;
+    s->depth = s->guess.depth - 1;
+    s->at = s->guess.end;
+    s->guess.depth = 0;
+    return true;
 }
 
 static int in_dataset(struct scan *s, struct err *err)
@@ -205,6 +250,8 @@ static int in_dataset(struct scan *s, struct err *err)
         return bad(s, e.tag, err, "a delimiter without what it ends");
     if (strcmp(e.vr, "SQ") == 0)
         return push(s, SEQUENCE, e.length, level->is_implicit, err);
+    if (e.length != UNDEFINED && looks_like_sequence(s, &e))
+        return push_guess(s, &e, err);
     if (e.length != UNDEFINED)
         return skip_value(s, &e, err);
     if (e.tag == PIXEL_DATA) {
@@ -221,7 +268,7 @@ static int walk(struct scan *s, struct err *err)
     for (pop_ended(s); s->at < s->size; pop_ended(s)) {
         int r = s->levels[s->depth].kind == SEQUENCE ? in_sequence(s, err)
                                                      : in_dataset(s, err);
-        if (r < 0)
+        if (r < 0 && (r != ERR_FORMAT || !give_up_guess(s)))
             return r;
     }
     if (s->depth > 0)
@@ -256,35 +303,39 @@ static int inflate_rest(const struct scan *s, int64_t max, uint8_t **ret,
 {
     z_stream z = {.next_in = (uint8_t *)(uintptr_t)(s->data + s->at),
                   .avail_in = (uInt)(s->size - s->at)};
-    if (s->size - s->at > UINT32_MAX / 2 || inflateInit2(&z, -MAX_WBITS) != Z_OK)
+    if (s->size - s->at > UINT32_MAX / 2)
+        return err_set(err, ERR_LIMIT, "a deflated data set of more than 2 GB");
+    if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
         return err_set(err, ERR_NOMEM, "inflating the data set");
 
     uint8_t *out = NULL;
-    size_t room = 0;
+    size_t size = 0, room = 0;
     int code = Z_OK;
-    while (code == Z_OK) {
-        if (z.total_out == room) {
+    while (code == Z_OK && size <= (size_t)max) {
+        if (size == room) {
             room = room ? room * 2 : 65536;
-            uint8_t *more = (int64_t)room <= max * 2 ? realloc(out, room) : NULL;
-            if (!more || (int64_t)z.total_out > max)
+            uint8_t *more = realloc(out, room);
+            if (!more)
                 break;
             out = more;
         }
-        z.next_out = out + z.total_out;
-        z.avail_out = (uInt)(room - z.total_out);
+        z.next_out = out + size;
+        z.avail_out = (uInt)(room - size);
         code = inflate(&z, Z_NO_FLUSH);
+        size = z.total_out;
     }
-    const size_t size = z.total_out;
     inflateEnd(&z);
-    if (code == Z_STREAM_END && (int64_t)size <= max) {
+    if (code == Z_STREAM_END && size <= (size_t)max) {
         *ret = out;
         *ret_size = size;
         return 0;
     }
     free(out);
-    return code == Z_OK
+    if (code != Z_OK && code != Z_STREAM_END)
+        return err_set(err, ERR_FORMAT, "the deflated data set is broken");
+    return size > (size_t)max
                ? err_set(err, ERR_LIMIT, "the data set inflates beyond its limit")
-               : err_set(err, ERR_FORMAT, "the deflated data set is broken");
+               : err_set(err, ERR_NOMEM, "inflating the data set");
 }
 
 static int walk_inflated(struct scan *s, const struct scan_limits *limits,
@@ -296,7 +347,7 @@ static int walk_inflated(struct scan *s, const struct scan_limits *limits,
     if (r < 0)
         return r;
     s->data = data;
-    s->size = size;
+    s->size = s->levels[0].bound = size;
     s->at = 0;
     r = walk(s, err);
     s->raw.is_encapsulated = true; // its pixels have no offset in the file
@@ -320,8 +371,9 @@ int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
                      .size = size,
                      .depth_max = limits->depth_max,
                      .elements_max = limits->elements_max};
-    s.levels[0] = (struct level){DATASET, SIZE_MAX, false};
+    s.levels[0] = (struct level){DATASET, SIZE_MAX, size, false};
     int r = read_meta(&s, err);
+    s.is_past_meta = true;
     if (r < 0)
         return r;
 

@@ -128,6 +128,13 @@ static const uint32_t TAGS[WANTED] = {
 
 static const uint32_t PIXEL_DATA = 0x7fe00010;
 
+/* What names the object: readers differ in which of two they take, so there must be one. */
+static bool is_identity(enum wanted i)
+{
+    return i == TRANSFER_SYNTAX || i == SOP_CLASS || i == SOP_UID || i == STUDY_UID
+           || i == SERIES_UID || i == PATIENT_ID;
+}
+
 void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
                    uint32_t length, size_t offset)
 {
@@ -139,6 +146,10 @@ void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
     }
     for (int i = 0; i < WANTED; i++) { // few enough; a table by group would not be faster
         if (TAGS[i] == tag) {
+            if (is_identity((enum wanted)i) && raw->values[i].value
+                && (raw->values[i].length != length
+                    || memcmp(raw->values[i].value, value, length) != 0))
+                raw->doubled = tag;
             raw->values[i].value = value;
             raw->values[i].length = length;
             return;
@@ -249,9 +260,10 @@ static double date_s(const char *value)
     char d[32];
     if (digits(value, d) < 8)
         return (double)NAN;
-    struct tm tm = {.tm_year = number(d, 4) - 1900,
-                    .tm_mon = number(d + 4, 2) - 1,
-                    .tm_mday = number(d + 6, 2)};
+    const int month = number(d + 4, 2), day = number(d + 6, 2);
+    if (month < 1 || month > 12 || day < 1 || day > 31)
+        return (double)NAN;
+    struct tm tm = {.tm_year = number(d, 4) - 1900, .tm_mon = month - 1, .tm_mday = day};
     return (double)timegm(&tm);
 }
 
@@ -267,14 +279,13 @@ static double time_s(const char *value)
     plain[n] = '\0';
 
     const int whole = (int)strspn(plain, "0123456789");
-    if (whole < 2)
+    plain[strspn(plain, "0123456789.")] = '\0'; // no exponent
+    const int hours = whole >= 2 ? number(plain, 2) : 99;
+    const int minutes = whole >= 4 ? number(plain + 2, 2) : 0;
+    const double seconds = whole >= 6 ? strtod(plain + 4, NULL) : 0.0;
+    if (hours > 23 || minutes > 59 || seconds >= 61.0)
         return (double)NAN;
-    double s = number(plain, 2) * 3600.0;
-    if (whole >= 4)
-        s += number(plain + 2, 2) * 60.0;
-    if (whole >= 6)
-        s += strtod(plain + 4, NULL);
-    return s;
+    return hours * 3600.0 + minutes * 60.0 + seconds;
 }
 
 static double datetime_s(const char *value)
@@ -324,6 +335,17 @@ static void fill_time(const struct scan_raw *raw, struct time_facts *ret)
 
 /* ---- geometry and pixels ---- */
 
+static bool is_place(const double mm[3])
+{
+    const double FAR_MM = 1e5; // a patient and a table are nearer than 100 m
+    return fabs(mm[0]) < FAR_MM && fabs(mm[1]) < FAR_MM && fabs(mm[2]) < FAR_MM;
+}
+
+static bool is_spacing(const double mm[2])
+{
+    return mm[0] > 0.0 && mm[1] > 0.0 && mm[0] < 1e3 && mm[1] < 1e3;
+}
+
 static bool is_frame(const double o[6])
 {
     const double x = o[0] * o[0] + o[1] * o[1] + o[2] * o[2];
@@ -338,8 +360,8 @@ static void fill_plane(const struct scan_raw *raw, struct plane_facts *ret)
     ret->is_valid = decimals(raw, POSITION, ret->position_mm, 3) == 3
                     && decimals(raw, ORIENTATION, ret->orientation, 6) == 6
                     && decimals(raw, SPACING, ret->spacing_mm, 2) == 2
-                    && is_frame(ret->orientation) && ret->spacing_mm[0] > 0.0
-                    && ret->spacing_mm[1] > 0.0;
+                    && is_place(ret->position_mm) && is_frame(ret->orientation)
+                    && is_spacing(ret->spacing_mm);
 }
 
 static int fill_pixels(const struct scan_raw *raw, struct pixel_facts *ret,
@@ -367,7 +389,7 @@ static int fill_pixels(const struct scan_raw *raw, struct pixel_facts *ret,
         || ret->high_bit >= ret->bits_allocated)
         return err_set(err, ERR_FORMAT, "(0028,0101) %d bits stored of %d, high bit %d",
                        ret->bits_stored, ret->bits_allocated, ret->high_bit);
-    if (raw->is_encapsulated)
+    if (raw->is_encapsulated || !raw->is_native)
         return 0;
 
     ret->offset = raw->pixel_offset;
@@ -393,12 +415,14 @@ int scan_raw_transfer_syntax(struct scan_raw *raw, struct err *err)
         return err_set(err, ERR_FORMAT, "(0002,0010) the transfer syntax is missing");
 
     raw->syntax = SYNTAX_EXPLICIT;
+    raw->is_native = strcmp(uid, "1.2.840.10008.1.2.1") == 0;
     if (strcmp(uid, "1.2.840.10008.1.2") == 0)
         raw->syntax = SYNTAX_IMPLICIT;
     else if (strcmp(uid, "1.2.840.10008.1.2.2") == 0)
         raw->syntax = SYNTAX_BIG;
     else if (strcmp(uid, "1.2.840.10008.1.2.1.99") == 0)
         raw->syntax = SYNTAX_DEFLATED;
+    raw->is_native |= raw->syntax != SYNTAX_EXPLICIT;
     return 0;
 }
 
@@ -463,6 +487,9 @@ int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
                    struct err *err)
 {
     struct instance_facts f = {0};
+    if (raw->doubled)
+        return err_set(err, ERR_FORMAT, "(%04x,%04x) is there twice and differs",
+                       raw->doubled >> 16, raw->doubled & 0xffff);
     int r = fill_uids(raw, &f, err);
     if (r == 0)
         r = fill_pixels(raw, &f.pixels, err);

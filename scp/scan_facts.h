@@ -7,6 +7,8 @@
 #include "base/facts.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -22,10 +24,13 @@ struct scan_raw {
     } values[SCAN_WANTED_MAX];
     int64_t pixel_offset, pixel_length;
     bool is_encapsulated, has_pixels, is_big;
+    bool is_native;   // by the transfer syntax pixels are not compressed
+    uint32_t doubled; // tag of an identifier that was met twice and differs; 0: none
     enum scan_syntax syntax;
 };
 
-/** Note the value of tag if it is wanted; the last of equal tags counts. */
+/** Note the value of tag if it is wanted; the last of equal tags counts, but identifiers that
+ * differ are an error of scan_raw_facts(). */
 void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
                    uint32_t length, size_t offset);
 /** Set syntax from TransferSyntaxUID. Errors: ERR_FORMAT (none). */

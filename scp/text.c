@@ -12,12 +12,13 @@ struct term {
     const char *iconv;
 };
 
-// PS3.3 tables C.12-2 to C.12-5. A multi-byte set begins in its single-byte part.
+// PS3.3 tables C.12-2 to C.12-5. A multi-byte set begins in its single-byte part. CP932 is
+// JIS X 0201 with the backslash where DICOM needs it, between values, and no yen sign.
 static const struct term TERMS[] = {
     {"6", "ASCII"},        {"100", "ISO-8859-1"},  {"101", "ISO-8859-2"},
     {"109", "ISO-8859-3"}, {"110", "ISO-8859-4"},  {"144", "ISO-8859-5"},
     {"127", "ISO-8859-6"}, {"126", "ISO-8859-7"},  {"138", "ISO-8859-8"},
-    {"148", "ISO-8859-9"}, {"203", "ISO-8859-15"}, {"13", "SHIFT_JIS"},
+    {"148", "ISO-8859-9"}, {"203", "ISO-8859-15"}, {"13", "CP932"},
     {"166", "TIS-620"},    {"192", "UTF-8"},       {"87", "ASCII"},
     {"159", "ASCII"},      {"149", "EUC-KR"},      {"58", "GB2312"},
 };
@@ -29,8 +30,8 @@ struct escape {
 };
 
 static const struct escape ESCAPES[] = {
-    {"(B", "ASCII", false},         {"(J", "SHIFT_JIS", false},
-    {")I", "SHIFT_JIS", false},     {"$B", "ISO-2022-JP", true},
+    {"(B", "ASCII", false},         {"(J", "CP932", false},
+    {")I", "CP932", false},         {"$B", "ISO-2022-JP", true},
     {"$(D", "ISO-2022-JP-1", true}, {"$)C", "EUC-KR", false},
     {"$)A", "GB2312", false},       {"-A", "ISO-8859-1", false},
     {"-B", "ISO-8859-2", false},    {"-C", "ISO-8859-3", false},
@@ -97,11 +98,14 @@ static size_t convert(const char *set, const char *text, size_t size, char *ret,
     return (size_t)(out - ret);
 }
 
+/* Control characters of ASCII, and U+0080..U+009F, which terminals obey as well. */
 static void tidy(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c; c++) {
         if (*c < 0x20 || *c == 0x7f)
             *c = ' ';
+        if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            c[0] = c[1] = ' ';
     }
     size_t n = strlen(text);
     while (n > 0 && text[n - 1] == ' ')
