@@ -52,6 +52,8 @@ static int read_all(int fd, const char *path, size_t max_bytes, char **ret,
     struct stat st;
     if (fstat(fd, &st) != 0)
         return say(err, "stat", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_IO, "%s is not a file", path);
     if ((size_t)st.st_size > max_bytes)
         return err_set(err, ERR_LIMIT, "%s has more than %zu bytes", path, max_bytes);
 
@@ -60,10 +62,18 @@ static int read_all(int fd, const char *path, size_t max_bytes, char **ret,
         return err_set(err, ERR_NOMEM, "%s", path);
 
     size_t n = 0;
-    ssize_t got;
-    while (n < (size_t)st.st_size
-           && (got = read(fd, data + n, (size_t)st.st_size - n)) > 0)
+    while (n < (size_t)st.st_size) {
+        const ssize_t got = read(fd, data + n, (size_t)st.st_size - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            free(data);
+            return say(err, "read", path);
+        }
+        if (got == 0)
+            break; // it has become shorter
         n += (size_t)got;
+    }
     data[n] = '\0';
     *ret = data;
     *ret_size = n;
@@ -73,7 +83,8 @@ static int read_all(int fd, const char *path, size_t max_bytes, char **ret,
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_size,
               struct err *err)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe does not block us
     if (fd < 0)
         return say(err, "open", path);
     const int r = read_all(fd, path, max_bytes, ret, ret_size, err);

@@ -22,13 +22,13 @@ int file_join(const char *folder, const char *name, char ret[FILE_PATH], struct 
 /** Make the folder at path with its parents; one that is there is fine. Errors: ERR_IO. */
 int file_make_folder(const char *path, struct err *err);
 
-/** The whole file, with a NUL behind it, to be freed with free().
+/** The whole regular file, with a NUL behind it, to be freed with free().
  * Errors: ERR_NOTFOUND, ERR_IO, ERR_LIMIT (larger than max_bytes), ERR_NOMEM. */
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_size,
               struct err *err);
 
 /** Write the file atomically and durably: temporary file beside it, fsync, rename, fsync of
- * the folder. Errors: ERR_IO, ERR_LIMIT. */
+ * the folder. Errors: ERR_IO. */
 int file_write(const char *path, const void *data, size_t size, struct err *err);
 
 /** fsync a file or folder. Errors: ERR_IO. */

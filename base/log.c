@@ -32,7 +32,7 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 
     n = more < room - n ? n + more : room - 1;
     for (int i = 0; i < n; i++) {
-        if (line[i] == '\n' || line[i] == '\r')
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = ' ';
     }
     line[n++] = '\n';

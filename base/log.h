@@ -11,7 +11,8 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/** Any thread. Line breaks in what fmt prints become spaces; a line is cut at 1 KiB. */
+/** Any thread. Control characters in what fmt prints become spaces (no line is forged, no
+ * terminal steered); a line is cut at 1 KiB. */
 __attribute__((format(printf, 3, 4))) void
 log_event(enum log_level level, const char *event, const char *fmt, ...);
 /** Least level that is written; from the start LOG_INFO. Before threads start. */

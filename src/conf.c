@@ -158,6 +158,9 @@ static int check_rule(const struct settings *s, const struct conf *c, size_t i,
 static int cross_check(const struct settings *s, const struct conf *c, struct err *err)
 {
     int r = check_ae(s, "node", 0, err);
+    if (r == 0 && c->cap_s < c->quiet_s)
+        r = bad(s, "study", 0, "cap_s", err, "a time was expected of at least",
+                "study.quiet_s");
     for (size_t i = 0; r == 0 && i < c->peer_count; i++)
         r = check_ae(s, "peers", i, err);
     for (size_t i = 0; r == 0 && i < c->destination_count; i++) {

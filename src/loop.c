@@ -57,6 +57,11 @@ static int fail(struct err *err, const char *what, int uv_code)
                    uv_strerror(uv_code));
 }
 
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle->data); // the struct that the handle lies in
+}
+
 /* ---- inbox ---- */
 
 static struct post *take_posts(struct loop *loop)
@@ -116,6 +121,14 @@ int loop_create(struct loop **ret, struct err *err)
     return 0;
 }
 
+/* A child process that was let go of and is not reaped yet still has its handle. */
+static void close_rest(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (handle->type == UV_PROCESS && !uv_is_closing(handle))
+        uv_close(handle, free_handle);
+}
+
 void loop_destroy(struct loop *loop)
 {
     if (!loop)
@@ -123,6 +136,7 @@ void loop_destroy(struct loop *loop)
     for (struct loop_signal *s = loop->signals; s; s = s->next)
         uv_close((uv_handle_t *)&s->uv, NULL);
     uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_walk(&loop->uv, close_rest, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT); // lets the close callbacks run
     const int r = uv_loop_close(&loop->uv);
     assert(r == 0);
@@ -156,11 +170,6 @@ void loop_stop(struct loop *loop)
 int64_t loop_now_ms(const struct loop *loop)
 {
     return (int64_t)uv_now(&loop->uv);
-}
-
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle->data); // the struct that the handle lies in
 }
 
 /* ---- timers ---- */

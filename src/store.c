@@ -1,7 +1,6 @@
 #include "src/store.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "src/loop.h"
 #include "src/store_sql.h"
 
@@ -37,7 +36,8 @@ struct store {
     pthread_cond_t filled;
     struct request *first, **last;
     bool is_closing;
-    size_t backlog; // loop-only
+    size_t backlog;   // loop-only
+    bool is_draining; // loop-only: store_close() waits for the last answer
 };
 
 const char *job_state_name(enum job_state state)
@@ -59,8 +59,13 @@ static int fail(struct db *db, struct err *err, const char *what)
 {
     const int code = sqlite3_extended_errcode(db->sqlite);
     const bool is_full = (code & 0xff) == SQLITE_FULL;
-    return err_set(err, is_full ? ERR_LIMIT : ERR_IO, "index: %.60s: %.100s", what,
-                   sqlite3_errmsg(db->sqlite));
+    const bool is_none =
+        (code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_CORRUPT;
+    return err_set(err,
+                   is_full   ? ERR_LIMIT
+                   : is_none ? ERR_FORMAT
+                             : ERR_IO,
+                   "index: %.60s: %.100s", what, sqlite3_errmsg(db->sqlite));
 }
 
 static sqlite3_stmt *prepared(struct db *db, const char *text)
@@ -256,6 +261,8 @@ static void answer_batch(void *ctx)
         r->answer(r);
         r->destroy(r);
     }
+    if (batch->store->is_draining && batch->store->backlog == 0)
+        loop_stop(batch->store->loop);
     free(batch);
 }
 
@@ -382,26 +389,20 @@ bool store_has_path(struct store *store, const char *path)
            == 0;
 }
 
-static void stop_when_answered(void *ctx)
-{
-    loop_stop(ctx);
-}
-
 void store_close(struct store *store)
 {
     if (!store)
         return;
+    // An answer may bring new requests: those are answered too.
+    store->is_draining = true;
+    while (store->backlog > 0)
+        loop_run(store->loop);
     pthread_mutex_lock(&store->lock);
     store->is_closing = true;
     pthread_cond_signal(&store->filled);
     pthread_mutex_unlock(&store->lock);
     pthread_join(store->thread, NULL);
 
-    // The thread has posted its last answers: this post comes after them.
-    loop_post(store->loop, stop_when_answered, store->loop);
-    loop_run(store->loop);
-    if (store->backlog > 0)
-        log_event(LOG_WARN, "store.close", "unanswered=%zu", store->backlog);
     close_db(&store->db);
     pthread_cond_destroy(&store->filled);
     pthread_mutex_destroy(&store->lock);

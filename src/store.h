@@ -78,7 +78,8 @@ bool store_has_path(struct store *store, const char *path);
 struct store_study {
     int64_t id;
     int64_t first_s,
-        last_s; // when its first and last instance arrived, seconds since 1970
+        last_s; // when the first and last instance arrived since it was opened,
+                // seconds since 1970
     int64_t instances;
     char calling_ae[FACTS_CODE];
 };

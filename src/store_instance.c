@@ -156,6 +156,19 @@ static int find_duplicate(struct db *db, struct add_request *add, struct err *er
     return r;
 }
 
+/* A closed study is open again: its time until it must close starts anew. */
+static int reopen(struct db *db, struct add_request *add, int64_t now_s, struct err *err)
+{
+    const int r = sql_run(db,
+                          sql(db, err,
+                              "UPDATE study SET state = 'open', first_s = ?"
+                              " WHERE id = ? AND state = 'closed'",
+                              "ii", now_s, add->added.study_id),
+                          err);
+    add->added.is_reopened = r == 0 && sql_changes(db) > 0;
+    return r;
+}
+
 static int add_work(struct db *db, struct request *request, struct err *err)
 {
     struct add_request *add = (struct add_request *)request;
@@ -169,9 +182,11 @@ static int add_work(struct db *db, struct request *request, struct err *err)
     if (r == 0)
         r = insert_instance(db, add, err);
     if (r == 0)
+        r = reopen(db, add, now_s, err);
+    if (r == 0)
         r = sql_run(db,
                     sql(db, err,
-                        "UPDATE study SET state = 'open', last_s = ?,"
+                        "UPDATE study SET last_s = ?,"
                         " instances = instances + 1, calling_ae = ? WHERE id = ?",
                         "iti", now_s, add->calling_ae, add->added.study_id),
                     err);

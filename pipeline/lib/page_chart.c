@@ -55,7 +55,7 @@ static void range_add(struct range *range, double value)
 
 static struct range range_of(const struct chart *chart, int is_y)
 {
-    struct range range = {INFINITY, -INFINITY};
+    struct range range = {(double)INFINITY, -(double)INFINITY};
     for (size_t l = 0; l < CHART_LINES; l++) {
         const struct chart_line *line = &chart->lines[l];
         for (size_t i = 0; i < line->count; i++)
