@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define FONT_FAMILY "DejaVu Sans"
-#define SHRINK_MIN  0.7 // text is not set smaller than this share of its size
+#define SHRINK_MIN  0.7
 
 LIST_DEFINE(said_list, struct page_said)
 
@@ -300,7 +300,8 @@ static void fit_text(struct page *page, struct page_style style, double width)
     int wide = layout_width(page);
     if (wide <= width)
         return;
-    double shrink = fmax(width / wide, SHRINK_MIN);
+    double least = style.shrink_min > 0 ? style.shrink_min : SHRINK_MIN;
+    double shrink = fmax(width / wide, least);
     set_font(page, style, floor(style.size_px * shrink * 2) / 2);
     if (layout_width(page) <= width)
         return;
@@ -327,6 +328,13 @@ static void note_said(struct page *page, const char *text, double x, double y)
 static void show_layout(struct page *page, struct page_style style, const char *text,
                         double x, double y)
 {
+    if (style.has_halo) {
+        cairo_new_path(page->cairo);
+        cairo_move_to(page->cairo, x, y);
+        pango_cairo_layout_path(page->cairo, page->layout);
+        set_pen(page, (struct page_pen){0x000000, style.size_px * 0.22, 0.8, 0});
+        cairo_stroke(page->cairo);
+    }
     cairo_move_to(page->cairo, x, y);
     set_colour(page, style.rgb, 1);
     pango_cairo_show_layout(page->cairo, page->layout);

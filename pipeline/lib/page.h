@@ -35,7 +35,22 @@ struct page_style {
     uint32_t rgb;
     bool is_bold;
     enum page_align align;
+    bool has_halo;     // a dark edge, to be read over a picture
+    double shrink_min; // text is set no smaller than this share of its size; 0: 0.7
 };
+
+static inline struct page_style page_style_plain(double size_px, uint32_t rgb,
+                                                 enum page_align align)
+{
+    return (struct page_style){.size_px = size_px, .rgb = rgb, .align = align};
+}
+
+static inline struct page_style page_style_bold(double size_px, uint32_t rgb,
+                                                enum page_align align)
+{
+    return (struct page_style){
+        .size_px = size_px, .rgb = rgb, .is_bold = true, .align = align};
+}
 
 struct page_pen {
     uint32_t rgb;

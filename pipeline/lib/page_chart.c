@@ -4,15 +4,16 @@
 #include <math.h>
 #include <stdio.h>
 
-#define TEXT_RGB   0xa9b3bd
-#define GRID_RGB   0x39424c
-#define LIMIT_RGB  0xffb020
-#define TEXT_PX    16.0
-#define TITLE_PX   19.0
-#define TITLE_H    30.0
-#define X_AXIS_H   26.0
-#define Y_AXIS_W   56.0
-#define RIGHT_EDGE 16.0
+#define TEXT_RGB    0xa9b3bd
+#define GRID_RGB    0x39424c
+#define LIMIT_RGB   0xffb020
+#define TEXT_PX     16.0
+#define TITLE_PX    19.0
+#define TITLE_H     30.0
+#define X_AXIS_H    26.0
+#define Y_AXIS_W    64.0
+#define RIGHT_EDGE  16.0
+#define NOISE_SHARE 0.08 // of the top
 
 struct range {
     double lo, hi;
@@ -64,6 +65,9 @@ static struct range range_of(const struct chart *chart, int is_y)
     if (is_y) {
         range_add(&range, 0);
         range_add(&range, chart->y_top_min);
+        /* Noise about zero does not make the axis go below it. */
+        if (range.lo > -NOISE_SHARE * range.hi)
+            range.lo = 0;
     }
     return range.lo <= range.hi ? range : (struct range){0, 1};
 }
@@ -77,7 +81,7 @@ static void format_number(double value, double step, char *ret, size_t size)
 static void draw_y_axis(struct page *page, struct page_rect in,
                         const struct chart_axis *y, const char *unit)
 {
-    struct page_style style = {TEXT_PX, TEXT_RGB, false, PAGE_RIGHT};
+    struct page_style style = page_style_plain(TEXT_PX, TEXT_RGB, PAGE_RIGHT);
     int steps = (int)lround((y->hi - y->lo) / y->step);
     for (int i = 0; i <= steps; i++) {
         double value = y->lo + i * y->step;
@@ -96,7 +100,7 @@ static void draw_x_axis(struct page *page, struct page_rect in,
                         const struct chart_axis *x, const struct range *range,
                         const char *unit)
 {
-    struct page_style style = {TEXT_PX, TEXT_RGB, false, PAGE_CENTRE};
+    struct page_style style = page_style_plain(TEXT_PX, TEXT_RGB, PAGE_CENTRE);
     int steps = (int)floor((range->hi - x->lo) / x->step + 1e-9);
     for (int i = 0; i <= steps; i++) {
         double value = x->lo + i * x->step;
@@ -134,22 +138,45 @@ static void draw_line(struct page *page, struct page_rect in,
     }
 }
 
-static void draw_legend(struct page *page, struct page_rect rect,
-                        const struct chart *chart)
+static size_t draw_ticks(struct page *page, struct page_rect in,
+                         const struct chart *chart, const struct range *x)
 {
-    struct page_style style = {TITLE_PX - 2, 0, true, PAGE_RIGHT};
+    const struct chart_line *line = &chart->lines[0];
+    size_t n = 0;
+    for (size_t i = 0; chart->marked && i < line->count; i++) {
+        if (!chart->marked[i])
+            continue;
+        double at = in.x + (line->x[i] - x->lo) / (x->hi - x->lo) * in.w;
+        struct page_point tick[3] = {
+            {at, in.y + in.h - 12}, {at - 6, in.y + in.h}, {at + 6, in.y + in.h}};
+        page_polygon(page, tick, 3, LIMIT_RGB, 1);
+        n++;
+    }
+    return n;
+}
+
+static double draw_key(struct page *page, struct page_rect rect, double right,
+                       const char *label, uint32_t rgb)
+{
+    struct page_style style = page_style_bold(TITLE_PX - 2, rgb, PAGE_RIGHT);
+    double width = page_text_width(page, style, label) + 1;
+    page_text(page, (struct page_rect){right - width, rect.y, width, TITLE_H}, style,
+              label);
+    return right - width - 18;
+}
+
+static void draw_legend(struct page *page, struct page_rect rect,
+                        const struct chart *chart, bool is_marked)
+{
     double right = rect.x + rect.w - RIGHT_EDGE;
+    if (is_marked)
+        right = draw_key(page, rect, right, chart->marked_label, LIMIT_RGB);
     for (size_t l = CHART_LINES; l-- > 0;) {
         const struct chart_line *line = &chart->lines[l];
-        if (line->count == 0)
-            continue;
-        style.rgb = line->rgb;
-        double width = page_text_width(page, style, line->label) + 1;
-        page_text(page, (struct page_rect){right - width, rect.y, width, TITLE_H}, style,
-                  line->label);
-        right -= width + 18;
+        if (line->count > 0)
+            right = draw_key(page, rect, right, line->label, line->rgb);
     }
-    struct page_style title = {TITLE_PX, TEXT_RGB, false, PAGE_LEFT};
+    struct page_style title = page_style_plain(TITLE_PX, TEXT_RGB, PAGE_LEFT);
     page_text(page, (struct page_rect){rect.x, rect.y, right - rect.x, TITLE_H}, title,
               chart->title);
 }
@@ -166,7 +193,7 @@ void chart_draw(struct page *page, struct page_rect rect, const struct chart *ch
     struct chart_axis x_axis = chart_axis_fit(x.lo, x.hi, 8);
     struct chart_axis y_axis = chart_axis_fit(y.lo, y.hi, (int)fmax(2, in.h / 28));
 
-    draw_legend(page, rect, chart);
+    draw_legend(page, rect, chart, draw_ticks(page, in, chart, &x) > 0);
     draw_y_axis(page, in, &y_axis, chart->y_unit);
     draw_x_axis(page, in, &x_axis, &x, chart->x_unit);
     if (isfinite(chart->limit) && chart->limit >= y_axis.lo
@@ -175,6 +202,8 @@ void chart_draw(struct page *page, struct page_rect rect, const struct chart *ch
         page_line(page, (struct page_point[2]){{in.x, at}, {in.x + in.w, at}}, 2,
                   (struct page_pen){LIMIT_RGB, 1.5, 1, 6});
     }
+    page_clip(page, (struct page_rect){in.x - 2, in.y - 2, in.w + 4, in.h + 4});
     for (size_t l = 0; l < CHART_LINES; l++)
         draw_line(page, in, &chart->lines[l], &x, &y_axis);
+    page_unclip(page);
 }

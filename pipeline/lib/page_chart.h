@@ -28,8 +28,10 @@ struct chart {
     const char *title;           // above it, left
     const char *x_unit, *y_unit; // behind the last number of each axis
     struct chart_line lines[CHART_LINES];
-    double y_top_min; // the y axis reaches at least so far; 0: as far as the curves
-    double limit;     // a dashed line across at this y; NAN: none
+    double y_top_min;      // the y axis reaches at least so far; 0: as far as the curves
+    double limit;          // a dashed line across at this y; NAN: none
+    const uint8_t *marked; // [lines[0].count] 1: a tick on the x axis there; or NULL
+    const char *marked_label; // what a tick means, in the legend when there is one
 };
 
 /**

@@ -83,9 +83,9 @@ void mark_colour_bar(struct page *page, struct page_rect rect, struct picture_sc
     draw_colours(page, rect, scale.map);
     page_frame(page, rect, 0, (struct page_pen){0x6b7580, 1, 1, 0});
 
-    struct page_style style = {22, TEXT_RGB, false, PAGE_LEFT};
+    struct page_style style = page_style_plain(22, TEXT_RGB, PAGE_LEFT);
     struct chart_axis axis = chart_axis_fit(scale.lo, scale.hi, 10);
-    int steps = (int)lround((scale.hi - axis.lo) / axis.step);
+    int steps = (int)floor((scale.hi - axis.lo) / axis.step + 1e-6);
     for (int i = 0; i <= steps; i++) {
         double value = axis.lo + i * axis.step;
         double at = rect.y + rect.h - (value - scale.lo) / (scale.hi - scale.lo) * rect.h;

@@ -50,6 +50,25 @@ void picture_mask(struct page *page, const struct page_place *place, const uint8
     free(argb);
 }
 
+void picture_levels(struct page *page, const struct page_place *place,
+                    const uint8_t *levels, const uint32_t *rgb, uint8_t count,
+                    double alpha)
+{
+    size_t n = place->nx * place->ny;
+    uint32_t *argb = malloc(n * sizeof(*argb));
+    if (!argb) {
+        page_fail(page);
+        return;
+    }
+    uint32_t opacity = (uint32_t)lround(alpha * 255) << 24;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t level = levels[i] > count ? count : levels[i];
+        argb[i] = level ? opacity | rgb[level - 1] : 0;
+    }
+    page_image(page, place, argb, true);
+    free(argb);
+}
+
 static void draw_polygon(struct page *page, const struct page_place *place,
                          const struct contour_point *points, size_t n,
                          struct page_pen pen)

@@ -24,6 +24,11 @@ void picture_values(struct page *page, const struct page_place *place,
 /** Cover the voxels where mask is at least least with a colour. */
 void picture_mask(struct page *page, const struct page_place *place, const uint8_t *mask,
                   uint8_t least, uint32_t rgb, double alpha);
+/** Cover each voxel where levels is 1 .. count with the colour rgb[level - 1]; more than count
+ * is taken as count. */
+void picture_levels(struct page *page, const struct page_place *place,
+                    const uint8_t *levels, const uint32_t *rgb, uint8_t count,
+                    double alpha);
 /** Draw the outline of the voxels where mask is at least least. */
 void picture_outline(struct page *page, const struct page_place *place,
                      const uint8_t *mask, uint8_t least, struct page_pen pen);

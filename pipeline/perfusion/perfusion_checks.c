@@ -5,19 +5,33 @@
 
 #define ROW_MAX 44.0
 
+/* One line where it fits, else two of smaller letters. */
+static void draw_text(struct page *page, struct page_rect rect, struct page_style style,
+                      const char *text)
+{
+    if (page_text_width(page, style, text) <= rect.w) {
+        page_text(page, rect, style, text);
+        return;
+    }
+    style.size_px = fmin(style.size_px, floor(rect.h * 0.39));
+    page_paragraph(page, (struct page_rect){rect.x, rect.y + 1, rect.w, rect.h - 1},
+                   style, text);
+}
+
 static void draw_check(struct page *page, struct page_rect row,
                        const struct result_check *check)
 {
     double size = fmin(22, row.h * 0.55);
-    struct page_style style = {size, SHEET_TEXT_RGB, true, PAGE_LEFT};
+    struct page_style style = page_style_bold(size, SHEET_TEXT_RGB, PAGE_LEFT);
+    char name[64];
+    sheet_name_check(check->check, name);
     mark_verdict(page, (struct page_point){row.x + 22, row.y + row.h / 2}, size * 1.1,
                  check->verdict);
-    page_text(page, (struct page_rect){row.x + 46, row.y, 190, row.h}, style,
-              check->check);
+    page_text(page, (struct page_rect){row.x + 46, row.y, 250, row.h}, style, name);
     style.is_bold = false;
     style.rgb =
         check->verdict == VERDICT_OK ? SHEET_DIM_RGB : mark_verdict_rgb(check->verdict);
-    page_text(page, (struct page_rect){row.x + 250, row.y, row.w - 262, row.h}, style,
+    draw_text(page, (struct page_rect){row.x + 310, row.y, row.w - 322, row.h}, style,
               check->text);
 }
 

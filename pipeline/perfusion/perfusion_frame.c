@@ -45,12 +45,11 @@ static void describe_scan(const struct perfusion_view *view, size_t slices, size
         append(text, size, "%s", view->technique);
     if (view->grid)
         append_slices(view, slices, group, text, size);
-    if (view->frames > 0)
-        append(text, size, "%zu times", view->frames);
-    if (view->interval_s > 0)
-        append(text, size, "every %.2g s", view->interval_s);
-    if (view->duration_s > 0)
-        append(text, size, "%.0f s", view->duration_s);
+    if (view->frames > 0 && view->interval_s > 0 && view->duration_s > 0)
+        append(text, size, "%zu time points every %.2g s over %.0f s", view->frames,
+               view->interval_s, view->duration_s);
+    else if (view->frames > 0)
+        append(text, size, "%zu time points", view->frames);
     if (view->processing_s > 0)
         append(text, size, "processed in %.1f s", view->processing_s);
 }
@@ -77,7 +76,7 @@ static double draw_badge(const struct perfusion_view *view, struct page *page)
     else
         snprintf(text, sizeof(text), "%zu of %zu checks warn", warns, view->check_count);
 
-    struct page_style style = {26, mark_verdict_rgb(worst), true, PAGE_RIGHT};
+    struct page_style style = page_style_bold(26, mark_verdict_rgb(worst), PAGE_RIGHT);
     double width = page_text_width(page, style, text) + 1;
     double x = WIDTH - SHEET_MARGIN - width;
     page_text(page, (struct page_rect){x, 20, width, 44}, style, text);
@@ -88,8 +87,9 @@ static double draw_badge(const struct perfusion_view *view, struct page *page)
 void perfusion_draw_frame(const struct perfusion_view *view, const char *label,
                           size_t slices, size_t group, struct page *page)
 {
-    double right = view->check_count > 0 ? draw_badge(view, page) : WIDTH - SHEET_MARGIN;
-    struct page_style title = {36, SHEET_TEXT_RGB, true, PAGE_LEFT};
+    double right = view->check_count > 0 && !view->refusal ? draw_badge(view, page)
+                                                           : WIDTH - SHEET_MARGIN;
+    struct page_style title = page_style_bold(36, SHEET_TEXT_RGB, PAGE_LEFT);
     double used =
         page_text(page, (struct page_rect){SHEET_MARGIN, 18, right - SHEET_MARGIN, 48},
                   title, view->title);
@@ -100,13 +100,12 @@ void perfusion_draw_frame(const struct perfusion_view *view, const char *label,
 
     char facts[256] = "";
     describe_scan(view, slices, group, facts, sizeof(facts));
-    struct page_style small = {19, SHEET_DIM_RGB, false, PAGE_LEFT};
+    struct page_style small = page_style_plain(19, SHEET_DIM_RGB, PAGE_LEFT);
     page_text(page, (struct page_rect){SHEET_MARGIN, 68, WIDTH - 2 * SHEET_MARGIN, 28},
               small, facts);
 
     struct page_rect foot = {SHEET_MARGIN, SHEET_BOTTOM + 12, 900, 28};
-    page_text(page, foot, (struct page_style){19, SHEET_TEXT_RGB, true, PAGE_LEFT},
-              NOTICE);
+    page_text(page, foot, page_style_bold(19, SHEET_TEXT_RGB, PAGE_LEFT), NOTICE);
     foot = (struct page_rect){950, SHEET_BOTTOM + 12, WIDTH - SHEET_MARGIN - 950, 28};
     small.align = PAGE_RIGHT;
     page_text(page, foot, small, view->product);

@@ -2,6 +2,9 @@
 #include "base/err.h"
 #include "pipeline/perfusion/perfusion_sheet.h"
 
+#include <ctype.h>
+#include <stdio.h>
+
 int perfusion_draw_refusal(const struct perfusion_view *view, struct page **ret,
                            struct err *err)
 {
@@ -15,10 +18,12 @@ int perfusion_draw_refusal(const struct perfusion_view *view, struct page **ret,
     double width = PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN - 120;
     mark_verdict(page, (struct page_point){SHEET_MARGIN + 46, 220}, 84, VERDICT_FAIL);
     page_text(page, (struct page_rect){SHEET_MARGIN + 120, 170, width, 100},
-              (struct page_style){76, SHEET_TEXT_RGB, true, PAGE_LEFT}, "Not analysed");
+              page_style_bold(76, SHEET_TEXT_RGB, PAGE_LEFT), "Not analysed");
+    char reason[252];
+    snprintf(reason, sizeof(reason), "%s", view->refusal);
+    reason[0] = (char)toupper((unsigned char)reason[0]);
     page_paragraph(page, (struct page_rect){SHEET_MARGIN + 120, 290, width, 150},
-                   (struct page_style){36, SHEET_TEXT_RGB, false, PAGE_LEFT},
-                   view->refusal);
+                   page_style_plain(36, SHEET_TEXT_RGB, PAGE_LEFT), view->refusal);
     struct page_rect rect = {SHEET_MARGIN, 470, PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN,
                              SHEET_BOTTOM - 480};
     perfusion_draw_checks(view, page, rect);

@@ -81,8 +81,11 @@ struct perfusion_view {
     double processing_s;   // 0 leaves it out: the bytes of two runs are then the same
     bool is_relative;      // CBF and CBV are relative (DSC): units say so
     enum perfusion_colours colours;
+    double cbf_hi, cbv_hi, mtt_hi,
+        tmax_hi; // tops of the colours; 0: 80, 6, 15, 12, and what
+                 // the map holds where it is relative
 
-    /* Voxels, [nz][ny][nx] on grid. */
+    /* Voxels, [nz][ny][nx] on grid. Grid and anatomy there must be, unless refused. */
     const struct grid *grid;
     const float *anatomy;       // mean over time, HU or signal
     float window_lo, window_hi; // of anatomy; both 0: the image's own range
@@ -115,8 +118,8 @@ struct perfusion_view {
 void perfusion_view_init(struct perfusion_view *view);
 
 /**
- * Draw the pages of view and append them to pages, "summary" first; when refused, that one
- * alone. All are
+ * Draw the pages of view and append them to pages: "summary", "thresholds", "cbf", "cbv",
+ * "mtt", "tmax" (those that view has the voxels of) and "quality"; when refused, "summary" alone. All are
  * PERFUSION_PAGE_WIDTH x PERFUSION_PAGE_HEIGHT. The same view gives the same bytes.
  *
  * On failure pages is left as it was. Any thread.

@@ -2,11 +2,17 @@
 
 #include "base/err.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CROP_MARGIN 0.04 // of the brain's width, left free around it
+
+const uint32_t SHEET_TMAX_RGB[PERFUSION_LEVELS] = {0x3f7dff, SHEET_HYPO_RGB, 0xffe14a,
+                                                   0xff4d3d};
+const uint32_t SHEET_RCBF_RGB[PERFUSION_LEVELS] = {0x5a52d8, 0xa04be6, SHEET_CORE_RGB,
+                                                   0xffd3ea};
 
 static int dominant(const double v[3])
 {
@@ -170,10 +176,9 @@ struct sheet_tiles sheet_tiles_fit(struct page_rect area, size_t n, double aspec
             continue;
         best = (struct sheet_tiles){columns, rows, 0, 0, w, floor(w * aspect), gap};
     }
-    double wide = best.w * (double)best.columns + best.gap * (double)(best.columns - 1);
-    double high = best.h * (double)best.rows + best.gap * (double)(best.rows - 1);
+    double wide = (best.w + best.gap) * (double)best.columns - best.gap;
     best.x = floor(area.x + (area.w - wide) / 2);
-    best.y = floor(area.y + (area.h - high) / 2);
+    best.y = area.y;
     return best;
 }
 
@@ -221,7 +226,8 @@ void sheet_draw_labels(const struct sheet *sheet, struct page *page,
 {
     double size = rect.w > 150 ? 16 : 13;
     double mm = sheet->view->grid->position_mm[sheet->order[i]][sheet->axis];
-    struct page_style style = {size, 0xe8ecf0, false, PAGE_LEFT};
+    struct page_style style = page_style_plain(size, 0xe8ecf0, PAGE_LEFT);
+    style.has_halo = true;
     struct page_rect top = {rect.x + 5, rect.y + 2, rect.w - 10, size + 6};
     struct page_rect middle = {rect.x + 4, rect.y + rect.h / 2 - 12, rect.w - 8, 24};
     page_textf(page, top, style, "%zu", i + 1);
@@ -266,7 +272,21 @@ void sheet_format(double value, char ret[32])
 {
     if (!isfinite(value))
         snprintf(ret, 32, "\u2013");
+    else if (fabs(value) < 0.05)
+        snprintf(ret, 32, "0");
     else
         snprintf(ret, 32, "%s%.*f", value < 0 ? "\u2212" : "",
                  fabs(value) < 99.95 ? 1 : 0, fabs(value));
+}
+
+void sheet_name_check(const char *check, char ret[64])
+{
+    snprintf(ret, 64, "%s", check);
+    bool is_short = strlen(ret) <= 3; // AIF, VOF
+    for (char *c = ret; *c; c++) {
+        if (*c == '_')
+            *c = ' ';
+        else if (c == ret || is_short)
+            *c = (char)toupper((unsigned char)*c);
+    }
 }

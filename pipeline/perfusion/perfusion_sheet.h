@@ -21,6 +21,11 @@
 #define SHEET_HYPO_RGB       0x35d45f
 #define SHEET_AIF_RGB        0xff6a5c
 #define SHEET_VOF_RGB        0x5aaaff
+#define SHEET_DISCORDANT_RGB 0xffd54a
+#define SHEET_WARN_PANEL_RGB 0x2b2415
+
+/* Of each threshold, from the mildest; that of core and of hypo are the colours above. */
+extern const uint32_t SHEET_TMAX_RGB[PERFUSION_LEVELS], SHEET_RCBF_RGB[PERFUSION_LEVELS];
 
 /** A view as it lies on the page. */
 struct sheet {
@@ -51,7 +56,8 @@ void sheet_destroy(struct sheet *sheet);
 int sheet_begin(const struct sheet *sheet, const char *name, const char *label,
                 struct page **ret, struct err *err);
 
-/** The largest tiles of that height / width, n of them, that fit in area. */
+/** The largest tiles of that height / width, n of them, that fit in area: in the middle of
+ * its width, from its top. */
 struct sheet_tiles sheet_tiles_fit(struct page_rect area, size_t n, double aspect);
 /** Where the i-th tile lies. */
 struct page_rect sheet_tile_rect(const struct sheet_tiles *tiles, size_t i);
@@ -73,6 +79,8 @@ const float *sheet_values(const struct sheet *sheet, const float *values, size_t
 
 /** "20.9", "124", "-" for NAN: three digits that count. */
 void sheet_format(double value, char ret[32]);
+/** "low_cardiac_output" as people write it: "Low cardiac output". */
+void sheet_name_check(const char *check, char ret[64]);
 
 AUTO_DEFINE(sheet)
 
@@ -83,8 +91,26 @@ void perfusion_draw_frame(const struct perfusion_view *view, const char *label,
 void perfusion_draw_checks(const struct perfusion_view *view, struct page *page,
                            struct page_rect rect);
 
+/** Draw the curves of artery and vein. */
+void sheet_draw_bolus(const struct perfusion_view *view, struct page *page,
+                      struct page_rect rect);
+/** Draw how the head moved. */
+void sheet_draw_motion(const struct perfusion_view *view, struct page *page,
+                       struct page_rect rect);
+
+/** A parameter that has a page of its own. */
+struct perfusion_map {
+    const char *name, *label, *unit; // "cbf", "CBF: cerebral blood flow", "ml/100 g/min"
+    const float *voxels;             // [nz][ny][nx]
+    double hi;                       // top of its colours
+};
+
 /* One page each; perfusion_pages.c calls them. Errors: as page_create(). */
 int perfusion_draw_summary(const struct sheet *sheet, struct page **ret, struct err *err);
+int perfusion_draw_levels(const struct sheet *sheet, struct page **ret, struct err *err);
+int perfusion_draw_map(const struct sheet *sheet, const struct perfusion_map *map,
+                       struct page **ret, struct err *err);
+int perfusion_draw_quality(const struct sheet *sheet, struct page **ret, struct err *err);
 int perfusion_draw_refusal(const struct perfusion_view *view, struct page **ret,
                            struct err *err);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -51,7 +52,10 @@ static int draw_case(const char *folder, size_t i, struct err *err)
     view.refusal = CASES[i].refusal;
 
     struct page_list pages = {0};
+    clock_t began = clock();
     int r = perfusion_pages_draw(&view, &pages, err);
+    fprintf(stderr, "%s: %zu pages, %.3f s\n", CASES[i].name, pages.count,
+            (double)(clock() - began) / CLOCKS_PER_SEC);
     if (r == 0)
         r = write_pages(folder, CASES[i].name, &pages, err);
     for (size_t p = 0; p < pages.count; p++)
