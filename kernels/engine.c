@@ -1,0 +1,258 @@
+#include "kernels/engine.h"
+
+#include "base/err.h"
+#include "kernels/graph.h"
+#include "kernels/onnx.h"
+#include "kernels/passes/pass.h"
+#include "kernels/plan.h"
+#include "kernels/step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct engine {
+    struct graph *model; // as read
+    struct graph *graph; // optimised for the last shapes
+    struct plan *plan;   // of graph
+    char *passes_off;
+    const char *executor;
+    size_t memory_bytes;
+    int threads;
+};
+
+static int check_options(const struct engine_options *o, struct err *err)
+{
+    const char *executor = o->executor ? o->executor : "reference";
+    if (strcmp(executor, "reference") != 0)
+        return err_set(err, ERR_CONFIG, "no executor is called '%.20s'", executor);
+    if (o->precision && strcmp(o->precision, "f32") != 0)
+        return err_set(err, ERR_CONFIG, "no precision is called '%.20s'", o->precision);
+    if (o->threads < 0 || o->threads > 1024)
+        return err_set(err, ERR_CONFIG, "%d threads", o->threads);
+    return 0;
+}
+
+static int engine_create(const struct engine_options *options, struct engine **ret,
+                         struct err *err)
+{
+    static const struct engine_options DEFAULTS = {0};
+    const struct engine_options *o = options ? options : &DEFAULTS;
+    const int e = check_options(o, err);
+    if (e != 0)
+        return e;
+    auto_(engine) struct engine *engine = calloc(1, sizeof(*engine));
+    if (!engine)
+        return err_set(err, ERR_NOMEM, "an engine");
+    engine->executor = "reference";
+    engine->threads = o->threads ? o->threads : 1;
+    engine->memory_bytes = o->memory_bytes ? o->memory_bytes : (size_t)8 << 30;
+    engine->passes_off = strdup(o->passes_off ? o->passes_off : "");
+    if (!engine->passes_off)
+        return err_set(err, ERR_NOMEM, "an engine");
+    *ret = take(engine);
+    return 0;
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
+    plan_destroy(engine->plan);
+    graph_destroy(engine->graph);
+    graph_destroy(engine->model);
+    free(engine->passes_off);
+    free(engine);
+}
+
+static struct onnx_limits limits_of(const struct engine *engine)
+{
+    return (struct onnx_limits){.file_bytes = engine->memory_bytes,
+                                .tensor_bytes = engine->memory_bytes,
+                                .memory_bytes = engine->memory_bytes};
+}
+
+/** A model that fixes all its inputs is made ready at once, so that it is refused early. */
+static int prepare_fixed(struct engine *engine, struct err *err)
+{
+    const struct graph *m = engine->model;
+    const struct tensor **shapes = calloc(m->input_count + 1, sizeof(struct tensor *));
+    if (!shapes)
+        return err_set(err, ERR_NOMEM, "shapes");
+    bool fixed = true;
+    for (size_t i = 0; i < m->input_count; i++) {
+        const struct tensor *shape = &m->values[m->inputs[i]].shape;
+        shapes[i] = shape;
+        fixed = fixed && shape->rank >= 0;
+        for (int d = 0; d < shape->rank; d++)
+            fixed = fixed && shape->dim[d] >= 0;
+    }
+    const int e = fixed ? engine_prepare(engine, shapes, err) : 0;
+    free(shapes);
+    return e;
+}
+
+int engine_open(const char *path, const struct engine_options *options,
+                struct engine **ret, struct err *err)
+{
+    auto_(engine) struct engine *engine = NULL;
+    int e = engine_create(options, &engine, err);
+    if (e != 0)
+        return e;
+    const struct onnx_limits limits = limits_of(engine);
+    e = onnx_load(path, &limits, &engine->model, err);
+    if (e == 0)
+        e = prepare_fixed(engine, err);
+    if (e != 0)
+        return e;
+    *ret = take(engine);
+    return 0;
+}
+
+int engine_open_bytes(const void *data, size_t size, const struct engine_options *options,
+                      struct engine **ret, struct err *err)
+{
+    auto_(engine) struct engine *engine = NULL;
+    int e = engine_create(options, &engine, err);
+    if (e != 0)
+        return e;
+    const struct onnx_limits limits = limits_of(engine);
+    e = onnx_parse(data, size, NULL, &limits, &engine->model, err);
+    if (e == 0)
+        e = prepare_fixed(engine, err);
+    if (e != 0)
+        return e;
+    *ret = take(engine);
+    return 0;
+}
+
+size_t engine_input_count(const struct engine *engine)
+{
+    return engine->model->input_count;
+}
+
+size_t engine_output_count(const struct engine *engine)
+{
+    return engine->model->output_count;
+}
+
+const char *engine_input_name(const struct engine *engine, size_t i)
+{
+    return engine->model->values[engine->model->inputs[i]].name;
+}
+
+const char *engine_output_name(const struct engine *engine, size_t i)
+{
+    return engine->model->values[engine->model->outputs[i]].name;
+}
+
+const struct tensor *engine_input_shape(const struct engine *engine, size_t i)
+{
+    return &engine->model->values[engine->model->inputs[i]].shape;
+}
+
+int engine_find_input(const struct engine *engine, const char *name)
+{
+    for (size_t i = 0; i < engine->model->input_count; i++) {
+        if (strcmp(engine_input_name(engine, i), name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int check_input(const struct engine *engine, size_t i, const struct tensor *t,
+                       struct err *err)
+{
+    const struct tensor *want = engine_input_shape(engine, i);
+    bool fits = t->type == want->type && (want->rank < 0 || want->rank == t->rank);
+    for (int d = 0; fits && d < want->rank; d++)
+        fits = want->dim[d] < 0 || want->dim[d] == t->dim[d];
+    if (fits)
+        return tensor_check_bytes(t, engine->memory_bytes, err);
+    char have[100], wanted[100];
+    tensor_describe(t, have, sizeof(have));
+    tensor_describe(want, wanted, sizeof(wanted));
+    return err_set(err, ERR_FORMAT, "input '%.60s' is %s, the model wants %s",
+                   engine_input_name(engine, i), have, wanted);
+}
+
+static bool is_prepared(const struct engine *engine, const struct tensor *const *inputs)
+{
+    const struct graph *g = engine->graph;
+    for (size_t i = 0; engine->plan && i < g->input_count; i++) {
+        if (!tensor_has_shape_of(&g->values[g->inputs[i]].shape, inputs[i]))
+            return false;
+    }
+    return engine->plan != NULL;
+}
+
+int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
+                   struct err *err)
+{
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < engine->model->input_count; i++)
+        e = check_input(engine, i, inputs[i], err);
+    if (e != 0 || is_prepared(engine, inputs))
+        return e;
+
+    auto_(graph) struct graph *graph = NULL;
+    auto_(plan) struct plan *plan = NULL;
+    e = graph_copy(engine->model, &graph, err);
+    if (e != 0)
+        return e;
+    for (size_t i = 0; i < graph->input_count; i++) {
+        struct tensor *shape = &graph->values[graph->inputs[i]].shape;
+        *shape = *inputs[i];
+        shape->data = shape->owned = NULL;
+    }
+    const struct pass_context context = {.tensor_bytes = engine->memory_bytes,
+                                         .off = engine->passes_off,
+                                         .executor = engine->executor};
+    e = pass_run_all(graph, &context, err);
+    if (e == 0)
+        e = plan_create(graph, engine->memory_bytes, &plan, err);
+    if (e != 0)
+        return e;
+    plan_destroy(engine->plan);
+    graph_destroy(engine->graph);
+    engine->graph = take(graph);
+    engine->plan = take(plan);
+    return 0;
+}
+
+int engine_run(struct engine *engine, const struct tensor *const *inputs,
+               const struct tensor **outputs, struct err *err)
+{
+    const int e = engine_prepare(engine, inputs, err);
+    return e != 0 ? e : plan_run(engine->plan, inputs, outputs, err);
+}
+
+static void report_value(const struct graph *g, int value, FILE *to)
+{
+    char shape[120];
+    if (value < 0)
+        return;
+    tensor_describe(&g->values[value].shape, shape, sizeof(shape));
+    fprintf(to, " %s:%s%s", g->values[value].name, shape,
+            g->values[value].constant ? "*" : "");
+}
+
+void engine_report(const struct engine *engine, enum engine_report what, FILE *to)
+{
+    const struct graph *g = what == ENGINE_BEFORE ? engine->model : engine->graph;
+    for (size_t n = 0; g && n < g->node_count; n++) {
+        const struct node *node = &g->nodes[n];
+        if (!node->op)
+            continue;
+        fprintf(to, "%4zu %-20s", n, node->op->name);
+        for (size_t i = 0; i < node->in_count; i++)
+            report_value(g, node->in[i], to);
+        fputs(" ->", to);
+        for (size_t i = 0; i < node->out_count; i++)
+            report_value(g, node->out[i], to);
+        fputc('\n', to);
+    }
+    if (what == ENGINE_AFTER && engine->plan)
+        fprintf(to, "activations: %.2f MiB in one arena, %.2f MiB without sharing\n",
+                (double)plan_arena_bytes(engine->plan) / 0x1p20,
+                (double)plan_values_bytes(engine->plan) / 0x1p20);
+}

@@ -1,0 +1,80 @@
+/*
+ * engine: a network from an ONNX file, made ready to run on this machine's CPU.
+ *
+ *     engine_open -> (engine_input_shape ...) -> engine_run, engine_run, ... -> engine_destroy
+ *
+ * The graph is optimised and planned for the shapes of the first run's inputs (at opening, if
+ * the model fixes them) and again when they change. Results are bit-identical from run to run
+ * and for any number of threads on one machine. An engine serves one thread at a time; two
+ * engines are independent. It knows no DICOM and no files but the model's.
+ */
+#ifndef KERNELS_ENGINE_H
+#define KERNELS_ENGINE_H
+
+#include "base/auto.h"
+#include "kernels/tensor.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct err;
+struct engine;
+
+enum engine_executor { ENGINE_REFERENCE, ENGINE_DNNL };
+
+/** How to run; a zeroed struct is: the fastest executor, one thread, all passes, bounds that
+ * fit a network of a hospital. */
+struct engine_options {
+    const char *executor;   // "dnnl" or "reference"; NULL: dnnl
+    const char *precision;  // "f32"; NULL: f32
+    int threads;            // 0: one
+    const char *passes_off; // names between commas; NULL: none
+    size_t memory_bytes;    // most that reading and running may take each; 0: 8 GiB
+};
+
+/**
+ * Read and check the model at path.
+ *
+ * Errors: those of onnx_load(); ERR_CONFIG  an option that is not one
+ */
+int engine_open(const char *path, const struct engine_options *options,
+                struct engine **ret, struct err *err);
+/** The same from memory, without external data. */
+int engine_open_bytes(const void *data, size_t size, const struct engine_options *options,
+                      struct engine **ret, struct err *err);
+void engine_destroy(struct engine *engine);
+AUTO_DEFINE(engine)
+
+size_t engine_input_count(const struct engine *engine);
+size_t engine_output_count(const struct engine *engine);
+/** Names and shapes live as long as the engine. A shape has dim -1 where the model leaves it
+ * open, rank -1 where it says nothing. */
+const char *engine_input_name(const struct engine *engine, size_t i);
+const char *engine_output_name(const struct engine *engine, size_t i);
+const struct tensor *engine_input_shape(const struct engine *engine, size_t i);
+/** Index of the input called name, or -1. */
+int engine_find_input(const struct engine *engine, const char *name);
+
+/**
+ * Make ready for inputs of these shapes [engine_input_count]; their data is not looked at.
+ *
+ * Errors: ERR_FORMAT (a shape that the model does not take), ERR_UNSUPPORTED, ERR_LIMIT;
+ * the text names the input or the node.
+ */
+int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
+                   struct err *err);
+/**
+ * Run on inputs [engine_input_count] in the model's order. outputs [engine_output_count] are
+ * lent until the next run or the engine's end.
+ *
+ * Errors: those of engine_prepare() and of the operators
+ */
+int engine_run(struct engine *engine, const struct tensor *const *inputs,
+               const struct tensor **outputs, struct err *err);
+
+/** What engine_report() prints. */
+enum engine_report { ENGINE_BEFORE, ENGINE_AFTER };
+/** Print the graph as read, or as prepared (then engine_prepare() came before). */
+void engine_report(const struct engine *engine, enum engine_report what, FILE *to);
+
+#endif

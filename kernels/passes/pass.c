@@ -1,0 +1,72 @@
+#include "kernels/passes/pass.h"
+
+#include "base/err.h"
+#include "kernels/step.h"
+
+#include <string.h>
+
+static const struct pass PASSES[] = {
+    {"fold", "computes what depends on constants and frozen shapes alone", NULL,
+     pass_fold},
+    {"dead", "removes nodes whose results nobody reads", NULL, pass_dead},
+};
+enum { PASS_COUNT = sizeof(PASSES) / sizeof(PASSES[0]) };
+
+const struct pass *pass_at(size_t i)
+{
+    return i < PASS_COUNT ? &PASSES[i] : NULL;
+}
+
+/** The length of the name at list; *next is the one behind its comma, or NULL. */
+static size_t name_at(const char *list, const char **next)
+{
+    const char *comma = strchr(list, ',');
+    *next = comma ? comma + 1 : NULL;
+    return comma ? (size_t)(comma - list) : strlen(list);
+}
+
+static bool is_name(const char *name, const char *at, size_t length)
+{
+    return strlen(name) == length && strncmp(name, at, length) == 0;
+}
+
+bool pass_is_off(const struct pass_context *context, const char *name)
+{
+    for (const char *at = context->off, *next; at; at = next) {
+        const size_t length = name_at(at, &next);
+        if (is_name(name, at, length))
+            return true;
+    }
+    return false;
+}
+
+static int check_names(const struct pass_context *context, struct err *err)
+{
+    for (const char *at = context->off, *next; at; at = next) {
+        const size_t length = name_at(at, &next);
+        bool known = length == 0;
+        for (size_t i = 0; i < PASS_COUNT; i++)
+            known = known || is_name(PASSES[i].name, at, length);
+        if (!known)
+            return err_set(err, ERR_CONFIG, "no pass is called '%.*s'",
+                           (int)(length < 40 ? length : 40), at);
+    }
+    return 0;
+}
+
+int pass_run_all(struct graph *graph, const struct pass_context *context, struct err *err)
+{
+    int e = check_names(context, err);
+    if (e == 0)
+        e = step_infer_all(graph, context->tensor_bytes, err);
+    for (size_t i = 0; e == 0 && i < PASS_COUNT; i++) {
+        const struct pass *pass = &PASSES[i];
+        if (pass_is_off(context, pass->name)
+            || (pass->executor && strcmp(pass->executor, context->executor) != 0))
+            continue;
+        e = pass->run(graph, context, err);
+        if (e == 0)
+            e = step_infer_all(graph, context->tensor_bytes, err);
+    }
+    return e;
+}

@@ -1,0 +1,45 @@
+/*
+ * plan: a graph with frozen shapes, made ready to run: steps in order and memory for values.
+ *
+ * Values whose shape is known live in one arena, at places that are given to others when
+ * nobody reads them any more. A value whose shape depends on numbers gets memory of its own
+ * when it is made. A plan may be run again and again, by one thread at a time.
+ */
+#ifndef KERNELS_PLAN_H
+#define KERNELS_PLAN_H
+
+#include "base/auto.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct graph;
+struct plan;
+struct tensor;
+
+/**
+ * Plan to run graph, which must outlive the plan and not change. The arena and what is
+ * allocated while it runs stay under max_bytes together.
+ *
+ * Errors: ERR_LIMIT, ERR_NOMEM
+ */
+int plan_create(const struct graph *graph, size_t max_bytes, struct plan **ret,
+                struct err *err);
+void plan_destroy(struct plan *plan);
+AUTO_DEFINE(plan)
+
+/**
+ * Run all steps. inputs [graph->input_count] match the frozen shapes and have data. Outputs
+ * are lent: they lie in the plan until the next run; outputs [graph->output_count].
+ *
+ * Errors: those of the operators, with the node
+ */
+int plan_run(struct plan *plan, const struct tensor *const *inputs,
+             const struct tensor **outputs, struct err *err);
+
+/** Bytes of the arena, and of all values as if none shared memory. */
+size_t plan_arena_bytes(const struct plan *plan);
+size_t plan_values_bytes(const struct plan *plan);
+
+#endif

@@ -1,0 +1,285 @@
+#include "src/cmd_model.h"
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/npy.h"
+#include "kernels/engine.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INPUTS_MAX = 256 };
+
+struct request {
+    struct engine_options options;
+    const char *model, *output;
+    const char *inputs[INPUTS_MAX]; // NAME=FILE.npy
+    size_t input_count;
+};
+
+static const char USAGE[] =
+    "usage: hilum model show MODEL             the graph as read and as it will run\n"
+    "       hilum model check MODEL            say whether it runs, or what stands "
+    "against it\n"
+    "       hilum model run MODEL --input NAME=FILE.npy ... --output DIR\n"
+    "                                          write each output to DIR/<its name>.npy\n"
+    "\n"
+    "  --precision P       f32\n"
+    "  --threads N         1 unless given\n"
+    "  --executor E        reference: plain C, slow\n"
+    "  --passes-off A,B    leave out these passes of the optimiser\n"
+    "  --memory-mib N      most that reading and running may take (8192)\n";
+
+static int complain(const struct err *err)
+{
+    fprintf(stderr, "hilum model: %s\n", err->text);
+    return 1;
+}
+
+/* Arrays to tensors and back. */
+
+static const struct {
+    enum tensor_type type;
+    char kind;
+    size_t size;
+} KINDS[] = {
+    {TENSOR_F32, 'f', 4}, {TENSOR_F64, 'f', 8}, {TENSOR_F16, 'f', 2},
+    {TENSOR_I8, 'i', 1},  {TENSOR_I16, 'i', 2}, {TENSOR_I32, 'i', 4},
+    {TENSOR_I64, 'i', 8}, {TENSOR_U8, 'u', 1},  {TENSOR_U16, 'u', 2},
+    {TENSOR_U32, 'u', 4}, {TENSOR_U64, 'u', 8}, {TENSOR_BOOL, 'b', 1},
+};
+
+static int read_input(const char *path, size_t max_bytes, struct tensor *ret,
+                      struct err *err)
+{
+    struct npy npy;
+    const int e = npy_read(path, max_bytes, &npy, err);
+    if (e != 0)
+        return e;
+    *ret = (struct tensor){.rank = npy.rank, .data = npy.data, .owned = npy.data};
+    memcpy(ret->dim, npy.dim, sizeof(ret->dim));
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        if (KINDS[i].kind == npy.kind && KINDS[i].size == npy.size)
+            ret->type = KINDS[i].type;
+    }
+    return 0;
+}
+
+/** NumPy has no bfloat16: it is written as float32, which holds it exactly. */
+static int write_output(const char *path, const struct tensor *t, struct err *err)
+{
+    struct npy npy = {.kind = 'f',
+                      .size = 4,
+                      .rank = t->rank,
+                      .data = t->data,
+                      .bytes = tensor_bytes(t)};
+    memcpy(npy.dim, t->dim, sizeof(npy.dim));
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+        if (KINDS[i].type == t->type) {
+            npy.kind = KINDS[i].kind;
+            npy.size = KINDS[i].size;
+            return npy_write(path, &npy, err);
+        }
+    }
+    const size_t count = (size_t)tensor_count(t);
+    struct tensor wide = *t;
+    wide.type = TENSOR_F32;
+    int e = tensor_allocate(&wide, err);
+    for (size_t i = 0; e == 0 && i < count; i++) {
+        double x;
+        tensor_load_f64(t, (int64_t)i, 1, &x);
+        tensor_store_f64(&wide, (int64_t)i, 1, &x);
+    }
+    npy.data = wide.data;
+    npy.bytes = count * 4;
+    if (e == 0)
+        e = npy_write(path, &npy, err);
+    tensor_finish(&wide);
+    return e;
+}
+
+/* hilum model run */
+
+static int read_inputs(const struct request *r, const struct engine *engine,
+                       struct tensor *ret, struct err *err)
+{
+    for (size_t i = 0; i < r->input_count; i++) {
+        // A name may hold '=', a path of ours rarely does: the last one divides.
+        const char *equals = strrchr(r->inputs[i], '=');
+        if (!equals)
+            return err_set(err, ERR_CONFIG, "--input %s is not NAME=FILE.npy",
+                           r->inputs[i]);
+        char *name = strndup(r->inputs[i], (size_t)(equals - r->inputs[i]));
+        if (!name)
+            return err_set(err, ERR_NOMEM, "a name");
+        const int at = engine_find_input(engine, name);
+        int e = at < 0
+                    ? err_set(err, ERR_NOTFOUND, "the model has no input '%.80s'", name)
+                    : 0;
+        if (e == 0 && ret[at].owned)
+            e = err_set(err, ERR_CONFIG, "input '%.80s' is given twice", name);
+        free(name);
+        if (e == 0)
+            e = read_input(equals + 1, (size_t)8 << 30, &ret[at], err);
+        if (e != 0)
+            return e;
+    }
+    for (size_t i = 0; i < engine_input_count(engine); i++) {
+        if (!ret[i].owned)
+            return err_set(err, ERR_NOTFOUND, "input '%.80s' is not given",
+                           engine_input_name(engine, i));
+    }
+    return 0;
+}
+
+static int write_outputs(const struct engine *engine, const struct tensor *const *outputs,
+                         const char *folder, struct err *err)
+{
+    int e = file_make_folder(folder, err);
+    for (size_t i = 0; e == 0 && i < engine_output_count(engine); i++) {
+        char name[300], path[FILE_PATH];
+        snprintf(name, sizeof(name), "%.240s.npy", engine_output_name(engine, i));
+        for (char *c = name; *c; c++) // a name is no path
+            *c = *c == '/' ? '_' : *c;
+        e = file_join(folder, name, path, err);
+        if (e == 0)
+            e = write_output(path, outputs[i], err);
+    }
+    return e;
+}
+
+static int run_with(const struct request *r, struct engine *engine, struct tensor *inputs,
+                    struct err *err)
+{
+    const size_t in = engine_input_count(engine), out = engine_output_count(engine);
+    const struct tensor **ports = calloc(in + out + 1, sizeof(struct tensor *));
+    if (!ports)
+        return err_set(err, ERR_NOMEM, "inputs");
+    int e = read_inputs(r, engine, inputs, err);
+    for (size_t i = 0; i < in; i++)
+        ports[i] = &inputs[i];
+    if (e == 0)
+        e = engine_run(engine, ports, ports + in, err);
+    if (e == 0)
+        e = write_outputs(engine, ports + in, r->output, err);
+    free((void *)ports);
+    return e;
+}
+
+static int model_run(const struct request *r, struct engine *engine, struct err *err)
+{
+    if (!r->output)
+        return err_set(err, ERR_CONFIG, "--output is not given");
+    const size_t in = engine_input_count(engine);
+    struct tensor *inputs = calloc(in + 1, sizeof(*inputs));
+    if (!inputs)
+        return err_set(err, ERR_NOMEM, "inputs");
+    const int e = run_with(r, engine, inputs, err);
+    for (size_t i = 0; i < in; i++)
+        tensor_finish(&inputs[i]);
+    free(inputs);
+    return e;
+}
+
+/* hilum model show, check */
+
+static int model_show(const struct request *r, struct engine *engine, struct err *err)
+{
+    (void)r, (void)err;
+    puts("as read:");
+    engine_report(engine, ENGINE_BEFORE, stdout);
+    puts("\nas it runs:");
+    engine_report(engine, ENGINE_AFTER, stdout);
+    return 0;
+}
+
+static int model_check(const struct request *r, struct engine *engine, struct err *err)
+{
+    (void)err;
+    char shape[120];
+    printf("%s runs\n", r->model);
+    for (size_t i = 0; i < engine_input_count(engine); i++) {
+        tensor_describe(engine_input_shape(engine, i), shape, sizeof(shape));
+        printf("  input  %s %s\n", engine_input_name(engine, i), shape);
+    }
+    for (size_t i = 0; i < engine_output_count(engine); i++)
+        printf("  output %s\n", engine_output_name(engine, i));
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct request *r, struct engine *engine, struct err *err);
+} VERBS[] = {
+    {"show", model_show},
+    {"check", model_check},
+    {"run", model_run},
+};
+enum { VERB_COUNT = sizeof(VERBS) / sizeof(VERBS[0]) };
+
+static int read_number(const char *text, long max, long *ret)
+{
+    char *end;
+    *ret = strtol(text, &end, 10);
+    return *text && !*end && *ret > 0 && *ret <= max ? 0 : -1;
+}
+
+/** Fill r from the command line; returns 0, or -1 for wrong usage. */
+static int read_options(int argc, char **argv, struct request *r)
+{
+    static const struct option OPTIONS[] = {
+        {"input", required_argument, NULL, 'i'},
+        {"output", required_argument, NULL, 'o'},
+        {"precision", required_argument, NULL, 'p'},
+        {"threads", required_argument, NULL, 't'},
+        {"executor", required_argument, NULL, 'e'},
+        {"passes-off", required_argument, NULL, 'x'},
+        {"memory-mib", required_argument, NULL, 'm'},
+        {0},
+    };
+    long n;
+    for (int c; (c = getopt_long(argc, argv, "i:o:p:t:", OPTIONS, NULL)) != -1;) {
+        if (c == 'i' && r->input_count < INPUTS_MAX)
+            r->inputs[r->input_count++] = optarg;
+        else if (c == 'o')
+            r->output = optarg;
+        else if (c == 'p')
+            r->options.precision = optarg;
+        else if (c == 'e')
+            r->options.executor = optarg;
+        else if (c == 'x')
+            r->options.passes_off = optarg;
+        else if (c == 't' && read_number(optarg, 1024, &n) == 0)
+            r->options.threads = (int)n;
+        else if (c == 'm' && read_number(optarg, 1 << 24, &n) == 0)
+            r->options.memory_bytes = (size_t)n << 20;
+        else
+            return -1;
+    }
+    if (argc - optind != 1)
+        return -1;
+    r->model = argv[optind];
+    return 0;
+}
+
+int cmd_model(int argc, char **argv)
+{
+    struct request r = {0};
+    struct err err = {0};
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        return fputs(USAGE, stdout), 0;
+    for (int i = 0; argc >= 2 && i < VERB_COUNT; i++) {
+        if (strcmp(VERBS[i].name, argv[1]) != 0)
+            continue;
+        auto_(engine) struct engine *engine = NULL;
+        if (read_options(argc - 1, argv + 1, &r) != 0)
+            break;
+        int e = engine_open(r.model, &r.options, &engine, &err);
+        if (e == 0)
+            e = VERBS[i].run(&r, engine, &err);
+        return e == 0 ? 0 : complain(&err);
+    }
+    return fputs(USAGE, stderr), 2;
+}
