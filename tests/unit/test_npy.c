@@ -31,9 +31,10 @@ static void reads_what_it_wrote(void **state)
     const struct npy out = {
         .kind = 'f', .size = 4, .rank = 2, .dim = {2, 3}, .data = numbers, .bytes = 24};
     struct npy in = {0};
+    struct err err = {0};
 
     assert_int_equal(npy_write(path, &out, NULL), 0);
-    assert_int_equal(npy_read(path, 1 << 20, &in, NULL), 0);
+    assert_int_equal(npy_read(path, 1 << 20, &in, &err), 0);
 
     assert_int_equal(in.kind, 'f');
     assert_int_equal(in.rank, 2);
@@ -61,17 +62,18 @@ static void refuses_what_is_no_array(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct npy in = {0};
+        struct err err = {0};
         char file[128];
         const int text = snprintf(file + 10, sizeof(file) - 10, "%s", cases[i].header);
         memcpy(file, "\x93NUMPY\x01\x00", 8);
         file[8] = (char)text;
         file[9] = 0;
         assert_int_equal(file_write(path, file, 10 + (size_t)text, NULL), 0);
-        assert_int_equal(npy_read(path, 1 << 20, &in, NULL), cases[i].code);
+        assert_int_equal(npy_read(path, 1 << 20, &in, &err), cases[i].code);
         // Cut short anywhere it is refused too.
         for (size_t size = 0; size < 10 + (size_t)text; size += 7) {
             assert_int_equal(file_write(path, file, size, NULL), 0);
-            assert_int_equal(npy_read(path, 1 << 20, &in, NULL), ERR_FORMAT);
+            assert_int_equal(npy_read(path, 1 << 20, &in, &err), ERR_FORMAT);
         }
     }
 }
