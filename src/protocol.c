@@ -1,6 +1,19 @@
 #include "src/protocol.h"
 
+#include "base/sha256.h"
+
+#include <stdio.h>
+#include <string.h>
+
 #define SEAL(field) ((field)[sizeof(field) - 1] = '\0')
+
+/* A bool of any other byte must not even be read. */
+static void seal_flag(bool *flag)
+{
+    unsigned char byte;
+    memcpy(&byte, flag, 1);
+    *flag = byte != 0;
+}
 
 void protocol_seal_facts(struct instance_facts *facts)
 {
@@ -30,4 +43,21 @@ void protocol_seal_facts(struct instance_facts *facts)
     SEAL(facts->contrast_agent);
     SEAL(facts->kernel);
     SEAL(facts->pixels.photometric);
+    seal_flag(&facts->pixels.is_signed);
+    seal_flag(&facts->plane.is_valid);
+}
+
+void protocol_seal_text(char *text)
+{
+    for (char *c = text; *c; c++) {
+        if (*c < 0x20 || *c > 0x7e || *c == '"')
+            *c = '?';
+    }
+}
+
+void protocol_storage_path(const char *sop_uid, char ret[STORAGE_PATH])
+{
+    char hex[SHA256_HEX];
+    sha256_hex(sop_uid, strlen(sop_uid), hex);
+    snprintf(ret, STORAGE_PATH, "%.2s/%s.dcm", hex, hex);
 }

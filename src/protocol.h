@@ -30,7 +30,15 @@ enum message {
     SENDING_ENDED, // from: nothing
 };
 
-/** End every text of facts that came from a child at its last byte, whatever it holds. */
+/** Make facts that came from a child safe to use, whatever they hold: texts end at their
+ * last byte, flags are 0 or 1. */
 void protocol_seal_facts(struct instance_facts *facts);
+/** Make a text of a child's printable ASCII without quotes, for logs and the index. */
+void protocol_seal_text(char *text);
+
+enum { STORAGE_PATH = 80 };
+/** Where the instance of that SOP Instance UID lies below the storage folder: ab/abcd....dcm,
+ * of the UID's digest, never of a peer's text. */
+void protocol_storage_path(const char *sop_uid, char ret[STORAGE_PATH]);
 
 #endif

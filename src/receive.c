@@ -13,13 +13,20 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 256, RECYCLE_AFTER = 1000 };
+enum {
+    BACKLOG = 256,
+    RECYCLE_AFTER = 1000,
+    REASON_TEXT = 256,
+    TURNED_AWAY = 16,        // connections that are shut and not closed yet
+    NO_DESCRIPTORS_MS = 200, // pause of accepting when the process has too many
+};
 
 struct receiver_slot {
     struct receive *receive;
@@ -37,7 +44,10 @@ struct receive {
     struct receive_hooks hooks;
     int listen_fd;
     struct loop_watch *watch;
-    struct receiver_slot *slots; // [associations_max]
+    struct loop_timer *again;     // accept again after a pause
+    struct receiver_slot *slots;  // [associations_max]
+    int turned_away[TURNED_AWAY]; // descriptors; a ring
+    int next_turned_away;
     int active;
     uint64_t associations, rejected, stored, refused, bytes;
 };
@@ -83,13 +93,19 @@ static void store_instance(struct receiver_slot *slot, struct msg *msg)
     protocol_seal_facts(&facts);
     const char *path = msg_get_text(msg);
     const int64_t size_bytes = msg_get_i64(msg);
-    const char *calling_ae = msg_get_text(msg);
+    char calling_ae[FACTS_CODE], expected[STORAGE_PATH];
+    snprintf(calling_ae, sizeof(calling_ae), "%s", msg_get_text(msg));
+    protocol_seal_text(calling_ae);
+    protocol_storage_path(facts.sop_uid, expected);
 
     struct pending *p = malloc(sizeof(*p));
     if (!p)
         abort(); // as loop_post
     *p = (struct pending){slot->receive, slot, child_pid(slot->child)};
-    if (msg->is_bad) {
+    // What parses hostile bytes may have been taken over: it names no file of its choice.
+    if (msg->is_bad || !scan_is_uid(facts.sop_uid) || strcmp(path, expected) != 0) {
+        log_event(LOG_ERROR, "receive.message", "association=%llu",
+                  (unsigned long long)slot->association);
         answer(p, DCM_OUT_OF_RESOURCES);
         free(p);
         return;
@@ -100,12 +116,21 @@ static void store_instance(struct receiver_slot *slot, struct msg *msg)
 
 /* ---- receivers ---- */
 
+/* What a child says may hold what a peer sent. */
+static void get_reason(struct msg *msg, char ret[REASON_TEXT])
+{
+    snprintf(ret, REASON_TEXT, "%s", msg_get_text(msg));
+    protocol_seal_text(ret);
+}
+
 static void refused(struct receiver_slot *slot, struct msg *msg)
 {
     const uint32_t status = msg_get_u32(msg);
+    char reason[REASON_TEXT];
+    get_reason(msg, reason);
     slot->receive->refused++;
     log_event(LOG_WARN, "receive.refused", "association=%llu status=%04x reason=\"%s\"",
-              (unsigned long long)slot->association, status, msg_get_text(msg));
+              (unsigned long long)slot->association, status, reason);
 }
 
 static void drop_slot(struct receiver_slot *slot)
@@ -133,7 +158,8 @@ static void association_ended(struct receiver_slot *slot, struct msg *msg)
     const uint32_t echoes = msg_get_u32(msg), admitted = msg_get_u32(msg);
     const uint32_t released = msg_get_u32(msg);
     const int64_t bytes = msg_get_i64(msg);
-    const char *reason = msg_get_text(msg);
+    char reason[REASON_TEXT];
+    get_reason(msg, reason);
     receive->bytes += (uint64_t)bytes;
     receive->rejected += !admitted;
     log_event(released ? LOG_INFO : LOG_WARN, "receive.end",
@@ -197,24 +223,57 @@ static struct receiver_slot *find_slot(struct receive *receive)
 
 /* ---- connections ---- */
 
-static void hand_over(struct receive *receive, int fd)
+/* A-ASSOCIATE-RJ: transient, by the service provider (presentation), temporary congestion
+ * (PS3.8 9.3.4). The connection is closed some rejections later, so that the request that is
+ * still on its way does not wipe out the answer. */
+static void turn_away(struct receive *receive, int fd)
 {
-    struct receiver_slot *slot = find_slot(receive);
-    if (!slot) {
-        receive->rejected++;
-        log_event(LOG_WARN, "receive.full", "associations=%d", receive->active);
-        return;
-    }
+    static const uint8_t REJECT[] = {3, 0, 0, 0, 0, 4, 0, 2, 3, 1};
+    receive->rejected++;
+    log_event(LOG_WARN, "receive.full", "associations=%d", receive->active);
+    if (send(fd, REJECT, sizeof(REJECT), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        shutdown(fd, SHUT_WR);
+    int *kept = &receive->turned_away[receive->next_turned_away++ % TURNED_AWAY];
+    if (*kept >= 0)
+        close(*kept);
+    *kept = fd;
+}
+
+/* Give the connection to a receiver; false when that one is just ending. */
+static bool give(struct receive *receive, struct receiver_slot *slot, int fd)
+{
     struct msg msg;
     struct err err = {0};
     msg_init(&msg, SERVE_ASSOCIATION);
-    slot->is_busy = true;
+    slot->is_busy =
+        true; // also when it fails: until its end is told nothing else gets it
     slot->served++;
     slot->association = ++receive->associations;
     receive->active++;
-    if (child_send(slot->child, &msg, fd, &err) < 0)
+    const int r = child_send(slot->child, &msg, fd, &err);
+    if (r < 0)
         log_event(LOG_ERROR, "receive.hand_over", "error=\"%s\"", err.text);
     msg_finish(&msg);
+    return r == 0;
+}
+
+static void hand_over(struct receive *receive, int fd)
+{
+    struct receiver_slot *slot;
+    while ((slot = find_slot(receive))) {
+        if (give(receive, slot, fd)) {
+            close(fd);
+            return;
+        }
+    }
+    turn_away(receive, fd);
+}
+
+static void accept_again(void *ctx)
+{
+    struct receive *receive = ctx;
+    if (receive->watch)
+        loop_watch_set(receive->watch, LOOP_READABLE);
 }
 
 static void connection(void *ctx, int events)
@@ -223,10 +282,18 @@ static void connection(void *ctx, int events)
     (void)events;
     for (;;) {
         const int fd = accept4(receive->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            return; // none left, or one that went away, or no descriptors: later
-        hand_over(receive, fd);
-        close(fd);
+        if (fd >= 0) {
+            hand_over(receive, fd);
+            continue;
+        }
+        if (errno == EINTR || errno == ECONNABORTED)
+            continue;
+        if (errno != EAGAIN) { // no descriptors or no memory: do not spin
+            log_event(LOG_ERROR, "receive.accept", "error=\"%s\"", strerror(errno));
+            loop_watch_set(receive->watch, 0);
+            loop_timer_start(receive->again, NO_DESCRIPTORS_MS, 0);
+        }
+        return;
     }
 }
 
@@ -247,7 +314,9 @@ static int listen_on(struct receive *receive, struct err *err)
         || listen(receive->listen_fd, BACKLOG) != 0)
         return err_set(err, ERR_IO, "listen on %.60s port %d: %s", conf->address,
                        conf->port, strerror(errno));
-    int r = loop_watch_create(receive->loop, receive->listen_fd, connection, receive,
+    int r = loop_timer_create(receive->loop, accept_again, receive, &receive->again, err);
+    if (r == 0)
+        r = loop_watch_create(receive->loop, receive->listen_fd, connection, receive,
                               &receive->watch, err);
     if (r == 0)
         loop_watch_set(receive->watch, LOOP_READABLE);
@@ -264,6 +333,8 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
     if (!receive)
         return err_set(err, ERR_NOMEM, "the receivers");
     receive->listen_fd = -1;
+    for (int i = 0; i < TURNED_AWAY; i++)
+        receive->turned_away[i] = -1;
     receive->conf = conf;
     receive->slots = calloc((size_t)conf->associations_max, sizeof(*receive->slots));
     if (!receive->slots)
@@ -302,6 +373,11 @@ void receive_destroy(struct receive *receive)
     if (!receive)
         return;
     receive_stop(receive);
+    loop_timer_destroy(receive->again);
+    for (int i = 0; i < TURNED_AWAY; i++) {
+        if (receive->turned_away[i] >= 0)
+            close(receive->turned_away[i]);
+    }
     for (int i = 0; receive->slots && i < receive->conf->associations_max; i++)
         child_destroy(receive->slots[i].child);
     free(receive->slots);

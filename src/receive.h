@@ -34,7 +34,7 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
 void receive_stop(struct receive *receive);
 /** Associations that run. */
 int receive_active(const struct receive *receive);
-/** End all. NULL is allowed. */
+/** End all; after store_close(), whose last answers come here. NULL is allowed. */
 void receive_destroy(struct receive *receive);
 /** {"associations", "receivers", "stored", "refused", ...} for status. */
 struct js *receive_status(const struct receive *receive);

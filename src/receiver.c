@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/msg.h"
-#include "base/sha256.h"
 #include "scp/dcm_receive.h"
 #include "src/child_main.h"
 #include "src/conf.h"
@@ -14,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 struct receiver {
     const struct conf *conf;
     char storage[FILE_PATH];
+    struct scan_limits limits;
 };
 
 /* ---- who may speak ---- */
@@ -47,41 +49,68 @@ static enum dcm_admit admit(void *ctx, const struct dcm_peer *peer)
 
 /* ---- keeping a file ---- */
 
-/* ab/cd/abcd....dcm below the storage folder: of the UID's digest, never of a peer's text. */
-static int place(const struct receiver *r, const char *sop_uid, char path[FILE_PATH],
-                 char below[96], struct err *err)
+/* All folders that instances can lie in, durably, before the first one arrives. */
+static int make_folders(const struct receiver *r, struct err *err)
 {
-    char hex[SHA256_HEX];
-    sha256_hex(sop_uid, strlen(sop_uid), hex);
-    snprintf(below, 96, "%.2s/%.2s/%s.dcm", hex, hex + 2, hex);
-    int rc = file_join(r->storage, below, path, err);
-    if (rc < 0)
-        return rc;
+    for (int i = 0; i < 256; i++) {
+        char path[FILE_PATH + 8];
+        snprintf(path, sizeof(path), "%s/%02x", r->storage, i);
+        if (mkdir(path, 0750) != 0 && errno != EEXIST)
+            return err_set(err, ERR_IO, "make a storage folder: %s", strerror(errno));
+    }
+    return file_sync(r->storage, err);
+}
 
-    char folder[FILE_PATH];
-    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
-    struct stat st;
-    if (stat(folder, &st) == 0)
+/* A receiver that was killed has left its temporary file, which bears its process id. */
+static int drop_if_orphan(void *ctx, const char *path, int64_t size, struct err *err)
+{
+    (void)ctx;
+    (void)size;
+    (void)err;
+    const int pid = atoi(strrchr(path, '/') + 1);
+    if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
+        unlink(path);
+    return 0;
+}
+
+/* There is a file of that name: a duplicate, or what a receiver left that was killed before
+ * its instance was indexed. If that is whole it stays, and facts become its facts. */
+static int settle_with_first(const struct receiver *r, const char *temp_path,
+                             const char *path, struct instance_facts *facts,
+                             bool *ret_is_new, struct err *err)
+{
+    struct instance_facts first;
+    if (scan_file(path, &r->limits, &first, NULL) == 0
+        && strcmp(first.sop_uid, facts->sop_uid) == 0) {
+        *facts = first;
+        unlink(temp_path);
         return 0;
-    rc = file_make_folder(folder, err);
-    if (rc == 0)
-        rc = file_sync_parent(folder, err); // and that of the folder above it
-    return rc == 0 ? file_sync(r->storage, err) : rc;
+    }
+    if (rename(temp_path, path) != 0)
+        return err_set(err, ERR_IO, "rename: %s", strerror(errno));
+    *ret_is_new = true;
+    return 0;
 }
 
 /* Give the file its name and make name and data durable. The name comes first: one fsync of
  * the file then commits both on journalling file systems, and that of the folder finds
- * nothing left to do. A crash in between leaves a file without a row: removed at start-up.
- * A file that is there already is a duplicate: the first one stays. */
-static int make_durable(const char *temp_path, const char *path, struct err *err)
+ * nothing left to do. A crash in between leaves a file without a row: removed at start-up. */
+static int make_durable(const struct receiver *r, const char *temp_path, const char *path,
+                        struct instance_facts *facts, struct err *err)
 {
-    if (renameat2(AT_FDCWD, temp_path, AT_FDCWD, path, RENAME_NOREPLACE) != 0) {
-        if (errno != EEXIST)
-            return err_set(err, ERR_IO, "rename: %s", strerror(errno));
-        unlink(temp_path);
-    }
-    const int rc = file_sync(path, err);
-    return rc < 0 ? rc : file_sync_parent(path, err);
+    bool is_new = renameat2(AT_FDCWD, temp_path, AT_FDCWD, path, RENAME_NOREPLACE) == 0;
+    int rc = 0;
+    if (!is_new && errno == EEXIST)
+        rc = settle_with_first(r, temp_path, path, facts, &is_new, err);
+    else if (!is_new)
+        rc = err_set(err, ERR_IO, "rename: %s", strerror(errno));
+    if (rc == 0)
+        rc = file_sync(path, err);
+    if (rc == 0)
+        rc = file_sync_parent(path, err);
+    if (rc < 0 && is_new)
+        unlink(path); // after a failed fsync the next one may succeed and prove nothing
+    return rc;
 }
 
 /* ---- telling the node ---- */
@@ -98,28 +127,31 @@ static uint16_t ask_index(const struct instance_facts *facts, const char *below,
     const int sent = msg_write(CHILD_FD, &msg, -1);
     msg_finish(&msg);
 
-    uint16_t status = DCM_OUT_OF_RESOURCES;
+    uint32_t status = DCM_OUT_OF_RESOURCES;
     if (sent == 0 && msg_read(CHILD_FD, &msg, NULL) == 1 && msg.type == INSTANCE_STORED)
-        status = (uint16_t)msg_get_u32(&msg);
+        status = msg_get_u32(&msg);
+    const bool is_answer = !msg.is_bad; // a message without a status is no Success
     msg_finish(&msg);
-    return status;
+    return is_answer ? (uint16_t)status : DCM_OUT_OF_RESOURCES;
 }
 
 static uint16_t stored(void *ctx, const struct dcm_peer *peer, const char *temp_path,
                        const struct instance_facts *facts)
 {
     const struct receiver *r = ctx;
-    char path[FILE_PATH], below[96];
+    struct instance_facts kept = *facts;
+    char path[FILE_PATH], below[STORAGE_PATH];
     struct err err = {0};
     struct stat st;
 
+    protocol_storage_path(facts->sop_uid, below);
     int rc = file_free_bytes(r->storage) < r->conf->spool_free_bytes_min
                  ? err_set(&err, ERR_LIMIT, "less than spool_free_bytes_min is free")
                  : 0;
     if (rc == 0)
-        rc = place(r, facts->sop_uid, path, below, &err);
+        rc = file_join(r->storage, below, path, &err);
     if (rc == 0)
-        rc = make_durable(temp_path, path, &err);
+        rc = make_durable(r, temp_path, path, &kept, &err);
     if (rc == 0 && stat(path, &st) != 0)
         rc = err_set(&err, ERR_IO, "stat: %s", strerror(errno));
     if (rc < 0) {
@@ -127,7 +159,7 @@ static uint16_t stored(void *ctx, const struct dcm_peer *peer, const char *temp_
         log_event(LOG_ERROR, "receive.keep", "error=\"%s\"", err.text);
         return DCM_OUT_OF_RESOURCES;
     }
-    return ask_index(facts, below, st.st_size, peer->calling_ae);
+    return ask_index(&kept, below, st.st_size, peer->calling_ae);
 }
 
 static void refused(void *ctx, const struct dcm_peer *peer, uint16_t status,
@@ -184,7 +216,9 @@ static int serve_all(struct dcm_receiver *receiver)
 
 int receiver_main(const struct conf *conf)
 {
-    struct receiver r = {.conf = conf};
+    struct receiver r = {.conf = conf, .limits = SCAN_LIMITS};
+    r.limits.bytes_max = conf->instance_bytes_max;
+    r.limits.depth_max = conf->nesting_max;
     char spool[FILE_PATH];
     struct err err = {0};
     auto_(dcm_receiver) struct dcm_receiver *receiver = NULL;
@@ -198,11 +232,13 @@ int receiver_main(const struct conf *conf)
         .pdu_bytes = (uint32_t)conf->pdu_bytes,
         .idle_timeout_s = conf->idle_timeout_s,
         .dimse_timeout_s = conf->dimse_timeout_s,
-        .limits = SCAN_LIMITS,
+        .limits = r.limits,
         .accept_private = conf->accept_private,
     };
-    receive.limits.bytes_max = conf->instance_bytes_max;
-    receive.limits.depth_max = conf->nesting_max;
+    if (rc == 0)
+        rc = make_folders(&r, &err);
+    if (rc == 0)
+        rc = file_walk(spool, drop_if_orphan, NULL, &err);
     if (rc == 0)
         rc = dcm_receiver_create(&receive, &hooks, &receiver, &err);
     if (rc < 0) {

@@ -243,7 +243,9 @@ uint16_t keep(association &a, const T_DIMSE_C_StoreRQ &rq, const char *path)
     struct err err = {};
     if (scan_file(path, &a.receiver->conf.limits, facts.get(), &err) < 0) {
         unlink(path);
-        return refuse(a, DCM_CANNOT_UNDERSTAND, err.text);
+        const bool is_ours = err.code == ERR_IO || err.code == ERR_NOMEM;
+        return refuse(a, is_ours ? DCM_OUT_OF_RESOURCES : DCM_CANNOT_UNDERSTAND,
+                      err.text);
     }
     if (std::strcmp(facts->sop_class, rq.AffectedSOPClassUID) != 0
         || std::strcmp(facts->sop_uid, rq.AffectedSOPInstanceUID) != 0) {
@@ -273,13 +275,18 @@ int receive_instance(association &a, const T_DIMSE_C_StoreRQ &rq,
     const std::string head =
         dcm::part10_head(rq.AffectedSOPClassUID, rq.AffectedSOPInstanceUID,
                          context.acceptedTransferSyntax, a.sum->peer.calling_ae);
-    int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    // One that is there was left by a killed process of our number: nobody else's.
+    int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (file >= 0 && !write_all(file, head.data(), head.size())) {
         close(file);
         file = -1;
     }
     const spooled state = spool_dataset(a, id, file, static_cast<int64_t>(head.size()));
     const bool is_kept = file >= 0 && close(file) == 0 && state == spooled::whole;
+    if (is_kept && std::strcmp(context.abstractSyntax, rq.AffectedSOPClassUID) != 0) {
+        unlink(path.c_str());
+        return refuse(a, DCM_SOP_CLASS_UNKNOWN, "a SOP class that was not agreed upon");
+    }
     if (is_kept)
         return keep(a, rq, path.c_str());
 
