@@ -191,7 +191,8 @@ void chart_draw(struct page *page, struct page_rect rect, const struct chart *ch
     if (x.hi <= x.lo)
         x.hi = x.lo + 1;
     struct chart_axis x_axis = chart_axis_fit(x.lo, x.hi, 8);
-    struct chart_axis y_axis = chart_axis_fit(y.lo, y.hi, (int)fmax(2, in.h / 28));
+    struct chart_axis y_axis =
+        chart_axis_fit(y.lo, y.hi, (int)fmax(2, fmin(6, in.h / 30)));
 
     draw_legend(page, rect, chart, draw_ticks(page, in, chart, &x) > 0);
     draw_y_axis(page, in, &y_axis, chart->y_unit);

@@ -77,6 +77,17 @@ static void draw_colours(struct page *page, struct page_rect rect, enum colour_m
     free(argb);
 }
 
+/* Numbers that end at the top of the scale, if any steps do. */
+static struct chart_axis bar_axis(struct picture_scale scale)
+{
+    for (int steps = 10; steps > 2; steps--) {
+        struct chart_axis axis = chart_axis_fit(scale.lo, scale.hi, steps);
+        if (fabs(axis.hi - scale.hi) < 1e-6 * axis.step)
+            return axis;
+    }
+    return chart_axis_fit(scale.lo, scale.hi, 10);
+}
+
 void mark_colour_bar(struct page *page, struct page_rect rect, struct picture_scale scale,
                      const char *unit)
 {
@@ -84,7 +95,7 @@ void mark_colour_bar(struct page *page, struct page_rect rect, struct picture_sc
     page_frame(page, rect, 0, (struct page_pen){0x6b7580, 1, 1, 0});
 
     struct page_style style = page_style_plain(22, TEXT_RGB, PAGE_LEFT);
-    struct chart_axis axis = chart_axis_fit(scale.lo, scale.hi, 10);
+    struct chart_axis axis = bar_axis(scale);
     int steps = (int)floor((scale.hi - axis.lo) / axis.step + 1e-6);
     for (int i = 0; i <= steps; i++) {
         double value = axis.lo + i * axis.step;

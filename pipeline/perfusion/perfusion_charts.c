@@ -15,7 +15,7 @@ void sheet_draw_bolus(const struct perfusion_view *view, struct page *page,
                    SHEET_AIF_RGB},
                   {"VOF", view->vof.time_s, view->vof.value, view->vof.count,
                    SHEET_VOF_RGB}},
-        .limit = NAN,
+        .limit = (double)NAN,
     };
     chart_draw(page, rect, &chart);
 }

@@ -5,17 +5,19 @@
 
 #define ROW_MAX 44.0
 
-/* One line where it fits, else two of smaller letters. */
+/* One line where it fits, else smaller letters, else two lines of them. */
 static void draw_text(struct page *page, struct page_rect rect, struct page_style style,
                       const char *text)
 {
-    if (page_text_width(page, style, text) <= rect.w) {
+    double two_px = fmin(style.size_px, floor(rect.h * 0.39));
+    struct page_style smaller = style;
+    smaller.size_px = two_px;
+    if (page_text_width(page, smaller, text) <= rect.w) {
         page_text(page, rect, style, text);
         return;
     }
-    style.size_px = fmin(style.size_px, floor(rect.h * 0.39));
     page_paragraph(page, (struct page_rect){rect.x, rect.y + 1, rect.w, rect.h - 1},
-                   style, text);
+                   smaller, text);
 }
 
 static void draw_check(struct page *page, struct page_rect row,
@@ -23,6 +25,7 @@ static void draw_check(struct page *page, struct page_rect row,
 {
     double size = fmin(22, row.h * 0.55);
     struct page_style style = page_style_bold(size, SHEET_TEXT_RGB, PAGE_LEFT);
+    style.shrink_min = 0.55;
     char name[64];
     sheet_name_check(check->check, name);
     mark_verdict(page, (struct page_point){row.x + 22, row.y + row.h / 2}, size * 1.1,

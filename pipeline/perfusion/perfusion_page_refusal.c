@@ -22,10 +22,10 @@ int perfusion_draw_refusal(const struct perfusion_view *view, struct page **ret,
     char reason[252];
     snprintf(reason, sizeof(reason), "%s", view->refusal);
     reason[0] = (char)toupper((unsigned char)reason[0]);
-    page_paragraph(page, (struct page_rect){SHEET_MARGIN + 120, 290, width, 150},
-                   page_style_plain(36, SHEET_TEXT_RGB, PAGE_LEFT), view->refusal);
-    struct page_rect rect = {SHEET_MARGIN, 470, PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN,
-                             SHEET_BOTTOM - 480};
+    page_paragraph(page, (struct page_rect){SHEET_MARGIN + 120, 284, width, 190},
+                   page_style_plain(36, SHEET_TEXT_RGB, PAGE_LEFT), reason);
+    struct page_rect rect = {SHEET_MARGIN, 500, PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN,
+                             SHEET_BOTTOM - 510};
     perfusion_draw_checks(view, page, rect);
     *ret = take(page);
     return 0;

@@ -96,7 +96,7 @@ static void format_ratio(const struct perfusion_view *view, char ret[32])
     else if (view->hypo_ml > 0 && view->core_ml <= 0)
         snprintf(ret, 32, "no core");
     else
-        sheet_format(NAN, ret);
+        sheet_format((double)NAN, ret);
 }
 
 static double draw_numbers(const struct perfusion_view *view, struct page *page,
@@ -262,7 +262,7 @@ static double draw_thresholds(const struct perfusion_view *view, struct page *pa
     double w = (rect.w - 3 * GAP) / 2;
     struct page_rect left = {rect.x, rect.y, w, ROW_H},
                      right = {rect.x + w + 3 * GAP, rect.y, w, ROW_H};
-    draw_levels(page, left, "rCBF of normal", "<%", &view->rcbf_levels, SHEET_RCBF_RGB);
+    draw_levels(page, left, "rCBF", "<%", &view->rcbf_levels, SHEET_RCBF_RGB);
     draw_levels(page, right, "Tmax", ">s", &view->tmax_levels, SHEET_TMAX_RGB);
 
     left.y = right.y = rect.y + ROW_H * (PERFUSION_LEVELS + 1);

@@ -10,18 +10,19 @@
 
 void perfusion_view_init(struct perfusion_view *view)
 {
+    const double none = (double)NAN;
     *view = (struct perfusion_view){
-        .core_ml = NAN,
-        .hypo_ml = NAN,
-        .mismatch_ml = NAN,
-        .mismatch_ratio = NAN,
-        .hypoperfusion_index = NAN,
-        .cbv_index = NAN,
+        .core_ml = none,
+        .hypo_ml = none,
+        .mismatch_ml = none,
+        .mismatch_ratio = none,
+        .hypoperfusion_index = none,
+        .cbv_index = none,
         .core_rcbf_percent = 30,
         .hypo_tmax_s = 6,
-        .tmax_levels = {.bound = {4, 6, 8, 10}, .volume_ml = {NAN, NAN, NAN, NAN}},
-        .rcbf_levels = {.bound = {38, 34, 30, 20}, .volume_ml = {NAN, NAN, NAN, NAN}},
-        .motion = {.limit_mm = NAN, .limit_deg = NAN},
+        .tmax_levels = {.bound = {4, 6, 8, 10}, .volume_ml = {none, none, none, none}},
+        .rcbf_levels = {.bound = {38, 34, 30, 20}, .volume_ml = {none, none, none, none}},
+        .motion = {.limit_mm = none, .limit_deg = none},
     };
 }
 
