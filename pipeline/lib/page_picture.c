@@ -85,6 +85,17 @@ static void draw_polygon(struct page *page, const struct page_place *place,
     free(line);
 }
 
+/* Twice the area within; negative round a hole. */
+static double turn_area(const struct contour_point *p, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct contour_point *q = &p[(i + 1) % n];
+        sum += (double)p[i].x * (double)q->y - (double)q->x * (double)p[i].y;
+    }
+    return sum;
+}
+
 static void draw_contour(struct page *page, const struct page_place *place,
                          const struct contour *contour, struct page_pen pen)
 {
@@ -92,7 +103,8 @@ static void draw_contour(struct page *page, const struct page_place *place,
     page_clip(page, place->dst);
     for (size_t i = 0; i < contour->ends.count; i++) {
         size_t to = contour->ends.items[i];
-        draw_polygon(page, place, contour->points.items + from, to - from, pen);
+        if (turn_area(contour->points.items + from, to - from) > 0)
+            draw_polygon(page, place, contour->points.items + from, to - from, pen);
         from = to;
     }
     page_unclip(page);

@@ -29,7 +29,8 @@ void picture_mask(struct page *page, const struct page_place *place, const uint8
 void picture_levels(struct page *page, const struct page_place *place,
                     const uint8_t *levels, const uint32_t *rgb, uint8_t count,
                     double alpha);
-/** Draw the outline of the voxels where mask is at least least. */
+/** Draw the outer outline of the voxels where mask is at least least; holes have none: the
+ * sulci in a lesion would fill it with lines. */
 void picture_outline(struct page *page, const struct page_place *place,
                      const uint8_t *mask, uint8_t least, struct page_pen pen);
 

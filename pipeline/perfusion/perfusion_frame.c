@@ -30,7 +30,8 @@ static void append_slices(const struct perfusion_view *view, size_t slices, size
                           char *text, size_t size)
 {
     double thin = view->grid->thickness_mm / (double)group;
-    append(text, size, "%zu slices of %.3g mm", slices, thin);
+    append(text, size, "%zu slice%s of %.3g mm%s", slices, slices > 1 ? "s" : "", thin,
+           view->refusal || slices < 2 ? "" : ", foot to head");
     if (group > 1)
         append(text, size, "each picture is %zu slices, %.3g mm", group,
                view->grid->thickness_mm);

@@ -7,7 +7,15 @@
 
 #define GAP    32.0
 #define CARD_H 112.0
-#define LINE_H 40.0
+#define LINE_H 38.0
+#define NOTE_H 30.0
+
+/* Of the trials, for comparison; the page decides nothing. Albers 2018 (DEFUSE 3), Campbell 2015
+ * (EXTEND-IA). */
+static const char CRITERIA[] = "Imaging criteria of trials, for comparison: DEFUSE 3 "
+                               "core < 70 ml, mismatch \u2265 15 ml, "
+                               "ratio \u2265 1.8 (6\u201316 h); EXTEND-IA core < 70 ml, "
+                               "mismatch > 10 ml, ratio > 1.2";
 
 struct half {
     const char *title, *sign, *unit; // of a bound: "<", "%"
@@ -95,9 +103,13 @@ int perfusion_draw_levels(const struct sheet *sheet, struct page **ret, struct e
         if (!halves[i].levels->passed)
             continue;
         struct page_rect rect = {SHEET_MARGIN + (w + GAP) * i, SHEET_TOP, w,
-                                 SHEET_BOTTOM - SHEET_TOP};
+                                 SHEET_BOTTOM - SHEET_TOP - NOTE_H};
         draw_half(sheet, page, rect, &halves[i]);
     }
+    page_text(page,
+              (struct page_rect){SHEET_MARGIN, SHEET_BOTTOM - NOTE_H,
+                                 PERFUSION_PAGE_WIDTH - 2 * SHEET_MARGIN, NOTE_H},
+              page_style_plain(19, SHEET_DIM_RGB, PAGE_LEFT), CRITERIA);
     *ret = take(page);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define BAR_W    36.0
-#define BAR_AREA 140.0 // with its numbers
+#define BAR_AREA 160.0 // with its numbers
 
 int perfusion_draw_map(const struct sheet *sheet, const struct perfusion_map *map,
                        struct page **ret, struct err *err)
@@ -33,7 +33,7 @@ int perfusion_draw_map(const struct sheet *sheet, const struct perfusion_map *ma
                        view->brain ? sheet_mask(sheet, view->brain, z) : NULL, scale);
         sheet_draw_labels(sheet, page, rect, i);
     }
-    struct page_rect bar = {PERFUSION_PAGE_WIDTH - SHEET_MARGIN - BAR_AREA + 36,
+    struct page_rect bar = {PERFUSION_PAGE_WIDTH - SHEET_MARGIN - BAR_AREA + 52,
                             SHEET_TOP + 70, BAR_W, SHEET_BOTTOM - SHEET_TOP - 90};
     mark_colour_bar(page, bar, scale, map->unit);
     *ret = take(page);

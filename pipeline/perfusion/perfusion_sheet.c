@@ -279,14 +279,26 @@ void sheet_format(double value, char ret[32])
                  fabs(value) < 99.95 ? 1 : 0, fabs(value));
 }
 
+static bool is_acronym(const char *word, size_t length)
+{
+    static const char *const ACRONYMS[] = {"aif", "vof", "csf", "snr", "cbf", "cbv"};
+    for (size_t i = 0; i < sizeof(ACRONYMS) / sizeof(ACRONYMS[0]); i++) {
+        if (length == strlen(ACRONYMS[i]) && strncmp(word, ACRONYMS[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
 void sheet_name_check(const char *check, char ret[64])
 {
     snprintf(ret, 64, "%s", check);
-    bool is_short = strlen(ret) <= 3; // AIF, VOF
-    for (char *c = ret; *c; c++) {
-        if (*c == '_')
-            *c = ' ';
-        else if (c == ret || is_short)
-            *c = (char)toupper((unsigned char)*c);
+    for (char *word = ret; *word;) {
+        size_t length = strcspn(word, "_");
+        size_t capitals = is_acronym(word, length) ? length : word == ret ? 1 : 0;
+        for (size_t i = 0; i < capitals; i++)
+            word[i] = (char)toupper((unsigned char)word[i]);
+        word += length;
+        if (*word)
+            *word++ = ' ';
     }
 }

@@ -79,7 +79,7 @@ const float *sheet_values(const struct sheet *sheet, const float *values, size_t
 
 /** "20.9", "124", "-" for NAN: three digits that count. */
 void sheet_format(double value, char ret[32]);
-/** "low_cardiac_output" as people write it: "Low cardiac output". */
+/** "low_cardiac_output", "aif_shape" as people write it: "Low cardiac output", "AIF shape". */
 void sheet_name_check(const char *check, char ret[64]);
 
 AUTO_DEFINE(sheet)
