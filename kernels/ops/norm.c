@@ -35,7 +35,7 @@ static int want_channels(const struct op_call *call, int rank_min, struct err *e
     return op_want_float(call, 0, err);
 }
 
-/* BatchNormalization with the statistics of training. */
+/* BatchNormalization with given statistics or, in training mode, with those of x. */
 
 static int infer_batch(struct op_call *call, struct err *err)
 {
@@ -44,12 +44,14 @@ static int infer_batch(struct op_call *call, struct err *err)
         e = want_counts(call, 1, 4, call->in[0]->dim[1], err);
     if (e != 0)
         return e;
+    const bool training = node_int(call->node, "training_mode", 0);
     for (size_t i = 1; i < call->out_count; i++) {
-        if (call->out[i])
+        if (call->out[i] && (!training || i > 2))
             return err_set(err, ERR_UNSUPPORTED, "outputs of training");
+        op_shape(call, i, call->in[i + 2]->type, 1, &call->in[0]->dim[1]);
     }
-    if (node_int(call->node, "training_mode", 0) || !node_int(call->node, "spatial", 1))
-        return err_set(err, ERR_UNSUPPORTED, "training or not spatial");
+    if (!node_int(call->node, "spatial", 1))
+        return err_set(err, ERR_UNSUPPORTED, "statistics that are not per channel");
     return op_infer_same(call, err);
 }
 
@@ -70,22 +72,79 @@ static int each_row(struct op_call *call, int64_t rows, int64_t n,
     return 0;
 }
 
-static void change_batch(const struct op_call *call, int64_t i, int64_t n, double *row)
+struct batch_norm {
+    const struct op_call *call;
+    double epsilon;
+    const double *mean, *var; // one a channel
+};
+
+static void change_batch(const struct batch_norm *b, int64_t i, int64_t n, double *row)
 {
+    const struct op_call *call = b->call;
     const int64_t c = i % call->in[0]->dim[1];
-    const double epsilon = (double)node_float(call->node, "epsilon", 1e-5f);
-    const double scale =
-        op_number(call->in[1], c) / sqrt(op_number(call->in[4], c) + epsilon);
-    const double shift = op_number(call->in[2], c) - op_number(call->in[3], c) * scale;
+    const double scale = op_number(call->in[1], c) / sqrt(b->var[c] + b->epsilon);
+    const double shift = op_number(call->in[2], c) - b->mean[c] * scale;
     for (int64_t k = 0; k < n; k++)
         row[k] = row[k] * scale + shift;
+}
+
+/** Mean and variance (of n, not n - 1) of channel c of x over all images. */
+static void find_statistics(const struct tensor *x, int64_t c, double *row, double *mean,
+                            double *var)
+{
+    const int64_t n = tensor_span(x, 2, x->rank), images = x->dim[0];
+    double sum = 0, squares = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = 0; i < images; i++) {
+            tensor_load_f64(x, (i * x->dim[1] + c) * n, n, row);
+            for (int64_t k = 0; k < n; k++) {
+                const double d = row[k] - *mean;
+                sum += pass == 0 ? row[k] : 0;
+                squares += pass == 1 ? d * d : 0;
+            }
+        }
+        if (pass == 0)
+            *mean = sum / (double)(images * n);
+    }
+    *var = squares / (double)(images * n);
+}
+
+static void store_running(const struct op_call *call, int64_t c, const double *stat)
+{
+    const double keep = (double)node_float(call->node, "momentum", 0.9f);
+    for (size_t i = 1; i < call->out_count && i < 3; i++) {
+        const double old = op_number(call->in[i + 2], c);
+        if (call->out[i])
+            tensor_store_f64(call->out[i], c, 1,
+                             &(double){old * keep + stat[i - 1] * (1 - keep)});
+    }
 }
 
 static int run_batch(struct op_call *call, struct err *err)
 {
     const struct tensor *x = call->in[0];
-    return each_row(call, x->dim[0] * x->dim[1], tensor_span(x, 2, x->rank), change_batch,
-                    err);
+    const int64_t channels = x->dim[1], n = tensor_span(x, 2, x->rank);
+    double *mean = calloc((size_t)(2 * channels + n + 1), sizeof(*mean));
+    if (!mean)
+        return err_set(err, ERR_NOMEM, "statistics");
+    double *var = mean + channels, *row = var + channels;
+    tensor_load_f64(call->in[3], 0, channels, mean);
+    tensor_load_f64(call->in[4], 0, channels, var);
+    for (int64_t c = 0; node_int(call->node, "training_mode", 0) && c < channels; c++) {
+        mean[c] = 0;
+        find_statistics(x, c, row, &mean[c], &var[c]);
+        store_running(call, c, (double[2]){mean[c], var[c]});
+    }
+    const struct batch_norm b = {call, (double)node_float(call->node, "epsilon", 1e-5f),
+                                 mean, var};
+    for (int64_t i = 0; i < x->dim[0] * channels; i++) {
+        tensor_load_f64(x, i * n, n, row);
+        change_batch(&b, i, n, row);
+        if (call->out[0])
+            tensor_store_f64(call->out[0], i * n, n, row);
+    }
+    free(mean);
+    return 0;
 }
 
 /** Mean 0 and variance 1 (of n, not n - 1); returns what LayerNormalization may put out. */

@@ -5,8 +5,12 @@
 #include <string.h>
 
 // One word a file; each defines op_<word>_rows, which ends with an empty row.
-#define FILES(X) \
-    X(binary) X(unary) X(logic) X(reshape) X(constant) X(conv) X(pool) X(matmul) X(norm)
+// clang-format off
+#define FILES(X)                                                                   \
+    X(binary) X(boxes) X(constant) X(conv) X(deconv) X(gather) X(logic) X(matmul)  \
+    X(move) X(norm) X(pool) X(quant) X(reduce) X(reshape) X(resize) X(slice)       \
+    X(softmax) X(unary)
+// clang-format on
 
 #define DECLARE(name) extern const struct op op_##name##_rows[];
 FILES(DECLARE)

@@ -139,14 +139,18 @@ static int infer_unsqueeze(struct op_call *call, struct err *err)
     return 0;
 }
 
+/** Dropout only passes on what it gets: training is for others, but at ratio 0 it is none. */
 static int infer_dropout(struct op_call *call, struct err *err)
 {
-    if (op_has(call, 2)) {
-        if (!call->in[2]->data)
+    for (size_t i = 1; i < 3; i++) {
+        if (op_has(call, i) && !call->in[i]->data)
             return OP_LATER;
-        if (tensor_count(call->in[2]) != 1 || op_number(call->in[2], 0) != 0)
-            return err_set(err, ERR_UNSUPPORTED, "training mode");
+        if (op_has(call, i) && tensor_count(call->in[i]) != 1)
+            return err_set(err, ERR_FORMAT, "input %zu is not one number", i);
     }
+    const double ratio = op_has(call, 1) ? op_number(call->in[1], 0) : 0.5;
+    if (op_has(call, 2) && op_number(call->in[2], 0) != 0 && ratio != 0)
+        return err_set(err, ERR_UNSUPPORTED, "training mode");
     op_shape(call, 1, call->node->opset < 10 ? call->in[0]->type : TENSOR_BOOL,
              call->in[0]->rank, call->in[0]->dim);
     return op_infer_same(call, err);
