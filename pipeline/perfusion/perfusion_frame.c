@@ -26,12 +26,19 @@ __attribute__((format(printf, 3, 4))) static void append(char *text, size_t size
     va_end(args);
 }
 
+static bool is_axial(const struct grid *grid)
+{
+    double normal[3];
+    grid_normal(grid, normal);
+    return fabs(normal[2]) > fabs(normal[0]) && fabs(normal[2]) > fabs(normal[1]);
+}
+
 static void append_slices(const struct perfusion_view *view, size_t slices, size_t group,
                           char *text, size_t size)
 {
     double thin = view->grid->thickness_mm / (double)group;
     append(text, size, "%zu slice%s of %.3g mm%s", slices, slices > 1 ? "s" : "", thin,
-           view->refusal || slices < 2 ? "" : ", foot to head");
+           view->refusal || slices < 2 || !is_axial(view->grid) ? "" : ", foot to head");
     if (group > 1)
         append(text, size, "each picture is %zu slices, %.3g mm", group,
                view->grid->thickness_mm);

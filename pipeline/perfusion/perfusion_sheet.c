@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CROP_MARGIN 0.04 // of the brain's width, left free around it
+#define CROP_MARGIN 0.04  // of the width of the brain, left free around it
+#define MARK_ALL_PX 300.0 // tiles wider than that have A and P besides R and L
 
 const uint32_t SHEET_TMAX_RGB[PERFUSION_LEVELS] = {0x3f7dff, SHEET_HYPO_RGB, 0xffe14a,
                                                    0xff4d3d};
@@ -233,6 +234,13 @@ void sheet_draw_labels(const struct sheet *sheet, struct page *page,
     page_textf(page, top, style, "%zu", i + 1);
     page_text(page, middle, style, sheet->mark_left);
 
+    if (rect.w > MARK_ALL_PX) {
+        style.align = PAGE_CENTRE;
+        page_text(page, top, style, sheet->mark_top);
+        top.y = rect.y + rect.h - top.h - 4;
+        page_text(page, top, style, sheet->mark_bottom);
+        top.y = rect.y + 2;
+    }
     style.align = PAGE_RIGHT;
     page_textf(page, top, style, "%s%.1f", mm < -0.05 ? "\u2212" : "", fabs(mm));
     page_text(page, middle, style, sheet->mark_right);
