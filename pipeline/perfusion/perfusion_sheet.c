@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CROP_MARGIN 0.04  // of the width of the brain, left free around it
-#define MARK_ALL_PX 300.0 // tiles wider than that have A and P besides R and L
+#define CROP_MARGIN 0.04 // of the width of the brain, left free around it
+#define MARK_ALL_PX \
+    300.0 // tiles wider than that have A besides R and L; P would lie on the sinus
 
 const uint32_t SHEET_TMAX_RGB[PERFUSION_LEVELS] = {0x3f7dff, SHEET_HYPO_RGB, 0xffe14a,
                                                    0xff4d3d};
@@ -41,7 +42,6 @@ static void orient(struct sheet *sheet, const struct grid *grid)
     sheet->mark_left = x_is_plus ? MINUS[ax] : PLUS[ax];
     sheet->mark_right = x_is_plus ? PLUS[ax] : MINUS[ax];
     sheet->mark_top = y_is_plus ? MINUS[ay] : PLUS[ay];
-    sheet->mark_bottom = y_is_plus ? PLUS[ay] : MINUS[ay];
 
     double normal[3];
     grid_normal(grid, normal);
@@ -237,9 +237,6 @@ void sheet_draw_labels(const struct sheet *sheet, struct page *page,
     if (rect.w > MARK_ALL_PX) {
         style.align = PAGE_CENTRE;
         page_text(page, top, style, sheet->mark_top);
-        top.y = rect.y + rect.h - top.h - 4;
-        page_text(page, top, style, sheet->mark_bottom);
-        top.y = rect.y + 2;
     }
     style.align = PAGE_RIGHT;
     page_textf(page, top, style, "%s%.1f", mm < -0.05 ? "\u2212" : "", fabs(mm));
