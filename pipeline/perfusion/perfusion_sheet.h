@@ -29,10 +29,10 @@ extern const uint32_t SHEET_TMAX_RGB[PERFUSION_LEVELS], SHEET_RCBF_RGB[PERFUSION
 
 /** A view as it lies on the page. */
 struct sheet {
-    const struct perfusion_view *view; // borrowed
-    size_t *order;                     // [nz] slices from foot to head
-    bool flip_x, flip_y;               // to radiological orientation
-    const char *mark_left, *mark_right, *mark_top, *mark_bottom; // "R", "L", "A", "P"
+    const struct perfusion_view *view;             // borrowed
+    size_t *order;                                 // [nz] slices from foot to head
+    bool flip_x, flip_y;                           // to radiological orientation
+    const char *mark_left, *mark_right, *mark_top; // "R", "L", "A"
     int axis;                    // of LPS that the slices are stacked along, mostly
     struct page_rect crop;       // of every slice: what holds the brain
     double aspect;               // height / width of crop, mm
