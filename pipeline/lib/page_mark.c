@@ -8,6 +8,7 @@
 
 #define INK_RGB  0x0b0d10
 #define TEXT_RGB 0xd5dbe1
+#define BAR_PX   22.0 // of the numbers of a colour bar
 
 uint32_t mark_verdict_rgb(enum verdict verdict)
 {
@@ -63,16 +64,18 @@ void mark_verdict(struct page *page, struct page_point centre, double size_px,
 
 static void draw_colours(struct page *page, struct page_rect rect, enum colour_map map)
 {
-    size_t n = (size_t)rect.h;
+    bool is_upright = rect.h > rect.w;
+    size_t n = (size_t)(is_upright ? rect.h : rect.w);
     uint32_t *argb = malloc(n * sizeof(*argb));
     if (!argb) {
         page_fail(page);
         return;
     }
     for (size_t i = 0; i < n; i++)
-        argb[i] = 0xff000000 | colour_map_at(map, 1 - (double)i / (double)(n - 1));
+        argb[i] = 0xff000000 | colour_map_at(map, (double)i / (double)(n - 1));
     struct page_place place = {
-        .dst = rect, .nx = 1, .ny = n, .crop = {0, 0, 1, (double)n}};
+        .dst = rect, .nx = is_upright ? 1 : n, .ny = is_upright ? n : 1, .flip_y = true};
+    place.crop = (struct page_rect){0, 0, (double)place.nx, (double)place.ny};
     page_image(page, &place, argb, false);
     free(argb);
 }
@@ -88,24 +91,41 @@ static struct chart_axis bar_axis(struct picture_scale scale)
     return chart_axis_fit(scale.lo, scale.hi, 10);
 }
 
+static void draw_bar_number(struct page *page, struct page_rect rect, double share,
+                            double value)
+{
+    struct page_style style = page_style_plain(BAR_PX, TEXT_RGB, PAGE_LEFT);
+    struct page_pen pen = {TEXT_RGB, 1.5, 1, 0};
+    if (rect.h > rect.w) {
+        double x = rect.x + rect.w;
+        double y = rect.y + rect.h * (1 - share);
+        page_line(page, (struct page_point[2]){{x, y}, {x + 6, y}}, 2, pen);
+        page_textf(page, (struct page_rect){x + 12, y - 14, 80, 28}, style, "%g", value);
+        return;
+    }
+    double x = rect.x + rect.w * share;
+    double y = rect.y + rect.h;
+    style.align = PAGE_CENTRE;
+    page_line(page, (struct page_point[2]){{x, y}, {x, y + 6}}, 2, pen);
+    page_textf(page, (struct page_rect){x - 50, y + 6, 100, 28}, style, "%g", value);
+}
+
 void mark_colour_bar(struct page *page, struct page_rect rect, struct picture_scale scale,
                      const char *unit)
 {
     draw_colours(page, rect, scale.map);
     page_frame(page, rect, 0, (struct page_pen){0x6b7580, 1, 1, 0});
 
-    struct page_style style = page_style_plain(22, TEXT_RGB, PAGE_LEFT);
     struct chart_axis axis = bar_axis(scale);
     int steps = (int)floor((scale.hi - axis.lo) / axis.step + 1e-6);
     for (int i = 0; i <= steps; i++) {
         double value = axis.lo + i * axis.step;
-        double at = rect.y + rect.h - (value - scale.lo) / (scale.hi - scale.lo) * rect.h;
-        struct page_point tick[2] = {{rect.x + rect.w, at}, {rect.x + rect.w + 6, at}};
-        page_line(page, tick, 2, (struct page_pen){TEXT_RGB, 1.5, 1, 0});
-        page_textf(page, (struct page_rect){rect.x + rect.w + 12, at - 14, 60, 28}, style,
-                   "%g", value);
+        draw_bar_number(page, rect, (value - scale.lo) / (scale.hi - scale.lo), value);
     }
-    style.align = PAGE_CENTRE;
-    page_text(page, (struct page_rect){rect.x - 40, rect.y - 44, rect.w + 110, 28}, style,
-              unit);
+    struct page_style style = page_style_plain(BAR_PX, TEXT_RGB, PAGE_LEFT);
+    struct page_rect behind = {rect.x + rect.w + 20, rect.y + rect.h / 2 - 14, 160, 28};
+    struct page_rect above = {rect.x - 60, rect.y - 44, rect.w + 120, 28};
+    if (rect.h > rect.w)
+        style.align = PAGE_CENTRE;
+    page_text(page, rect.h > rect.w ? above : behind, style, unit);
 }

@@ -14,8 +14,9 @@ void mark_verdict(struct page *page, struct page_point centre, double size_px,
 /** The colour that goes with verdict. */
 uint32_t mark_verdict_rgb(enum verdict verdict);
 
-/** A colour bar that stands upright, hi at the top, with numbers at its right and the unit
- * above it. rect is that of the colours. */
+/** A colour bar with numbers and unit. Where rect, that of the colours, is higher than wide it
+ * stands upright, hi at the top, numbers at its right and the unit above; else it lies, hi at
+ * the right, numbers below and the unit behind it. */
 void mark_colour_bar(struct page *page, struct page_rect rect, struct picture_scale scale,
                      const char *unit);
 
