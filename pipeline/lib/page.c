@@ -396,6 +396,8 @@ double page_text_width(struct page *page, struct page_style style, const char *t
 static uint32_t multiply_alpha(uint32_t argb)
 {
     uint32_t a = argb >> 24;
+    if (a == 255)
+        return argb;
     uint32_t r = ((argb >> 16 & 255) * a + 127) / 255;
     uint32_t g = ((argb >> 8 & 255) * a + 127) / 255;
     uint32_t b = ((argb & 255) * a + 127) / 255;

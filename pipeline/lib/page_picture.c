@@ -27,7 +27,9 @@ void picture_values(struct page *page, const struct page_place *place,
     float lo = (float)scale.lo;
     float step = (float)((SHADES - 1) / (scale.hi - scale.lo));
     for (size_t i = 0; i < n; i++) {
-        float shade = fminf(fmaxf((values[i] - lo) * step, 0), SHADES - 1);
+        float shade = (values[i] - lo) * step;
+        shade = shade > 0 ? shade : 0; // NAN too
+        shade = shade < SHADES - 1 ? shade : SHADES - 1;
         argb[i] = mask && !mask[i] ? 0 : shades[(int)(shade + 0.5f)];
     }
     page_image(page, place, argb, true);
