@@ -136,14 +136,13 @@ static double draw_warning(struct page *page, struct page_rect row,
     sheet_name_check(check->check, name);
     snprintf(text, sizeof(text), "%s: %s", name, check->text);
     struct page_style style =
-        page_style_plain(19, mark_verdict_rgb(check->verdict), PAGE_LEFT);
+        page_style_plain(18, mark_verdict_rgb(check->verdict), PAGE_LEFT);
     double w = row.w - 56;
     bool is_long = page_text_width(page, style, text) > w;
     row.h = is_long ? 54 : 36;
     page_fill(page, row, 6, SHEET_WARN_PANEL_RGB, 1);
     mark_verdict(page, (struct page_point){row.x + 22, row.y + row.h / 2}, 22,
                  check->verdict);
-    style.size_px = is_long ? 18 : 19;
     if (is_long)
         page_paragraph(page, (struct page_rect){row.x + 46, row.y + 4, w, row.h - 4},
                        style, text);
