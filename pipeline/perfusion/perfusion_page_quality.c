@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "pipeline/perfusion/perfusion_sheet.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ static size_t site_slice(const struct perfusion_curve *curve)
 
 static size_t shown_number(const struct sheet *sheet, size_t z)
 {
+    assert(z < sheet->view->grid->nz);
     size_t i = 0;
     while (sheet->order[i] != z)
         i++;
