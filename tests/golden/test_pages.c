@@ -224,6 +224,56 @@ static void show_the_patients_left_on_the_right_whichever_way_the_grid_lies(void
     }
 }
 
+static void orient_any_grid_the_radiological_way(void **state)
+{
+    (void)state;
+    static const struct {
+        double orientation[6];
+        bool flip_x, flip_y;
+        const char *left, *right, *top;
+    } cases[] = {
+        {{1, 0, 0, 0, 1, 0}, false, false, "R", "L", "A"},              // axial, supine
+        {{-1, 0, 0, 0, -1, 0}, true, true, "R", "L", "A"},              // axial, prone
+        {{1, 0, 0, 0, -1, 0}, false, true, "R", "L", "A"},              // mirrored in y
+        {{0.98, 0.17, 0, -0.17, 0.98, 0}, false, false, "R", "L", "A"}, // head turned
+        {{1, 0, 0, 0, 0.94, 0.34}, false, false, "R", "L", "A"},        // gantry tilted
+        {{1, 0, 0, 0, 0, -1}, false, false, "R", "L", "S"},             // coronal
+        {{-1, 0, 0, 0, 0, 1}, true, true, "R", "L", "S"},   // coronal, upside down
+        {{0, 1, 0, 0, 0, -1}, false, false, "A", "P", "S"}, // sagittal
+    };
+    struct synthetic_options options = {.n = 32, .slices = 3, .slice_mm = 5};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct synthetic *made = synthetic_create(&options);
+        struct perfusion_view view = *synthetic_view(made);
+        struct grid grid = *view.grid;
+        memcpy(grid.orientation, cases[i].orientation, sizeof(grid.orientation));
+        view.grid = &grid;
+        auto_(sheet) struct sheet *sheet = NULL;
+        assert_int_equal(sheet_create(&view, 3, 1, &sheet, NULL), 0);
+        assert_int_equal(sheet->flip_x, cases[i].flip_x);
+        assert_int_equal(sheet->flip_y, cases[i].flip_y);
+        assert_string_equal(sheet->mark_left, cases[i].left);
+        assert_string_equal(sheet->mark_right, cases[i].right);
+        assert_string_equal(sheet->mark_top, cases[i].top);
+        synthetic_destroy(made);
+    }
+}
+
+static void show_slices_from_foot_to_head(void **state)
+{
+    (void)state;
+    struct synthetic_options options = {.n = 32, .slices = 4, .slice_mm = 5};
+    for (int mirrored = 0; mirrored < 2; mirrored++) {
+        options.is_mirrored = mirrored; // its first slice is the highest
+        struct synthetic *made = synthetic_create(&options);
+        auto_(sheet) struct sheet *sheet = NULL;
+        assert_int_equal(sheet_create(synthetic_view(made), 4, 1, &sheet, NULL), 0);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(sheet->order[k], mirrored ? 3 - k : k);
+        synthetic_destroy(made);
+    }
+}
+
 static void a_refusal_says_why_and_shows_nothing_else(void **state)
 {
     (void)state;
@@ -291,6 +341,8 @@ int main(void)
         cmocka_unit_test(have_no_text_cut_off_or_over_another),
         cmocka_unit_test(say_what_a_physician_looks_for),
         cmocka_unit_test(show_the_patients_left_on_the_right_whichever_way_the_grid_lies),
+        cmocka_unit_test(orient_any_grid_the_radiological_way),
+        cmocka_unit_test(show_slices_from_foot_to_head),
         cmocka_unit_test(a_refusal_says_why_and_shows_nothing_else),
         cmocka_unit_test(a_refusal_needs_nothing_but_its_reason),
         cmocka_unit_test(three_hundred_slices_are_shown_in_groups),
