@@ -30,9 +30,12 @@ void result_destroy(struct result *result)
         free(result->maps.items[i].voxels);
     for (size_t i = 0; i < result->pages.count; i++)
         free(result->pages.items[i].rgb);
+    for (size_t i = 0; i < result->findings.count; i++)
+        measurement_list_finish(&result->findings.items[i].measurements);
     segment_list_finish(&result->segments);
     map_list_finish(&result->maps);
     measurement_list_finish(&result->measurements);
+    finding_list_finish(&result->findings);
     check_list_finish(&result->checks);
     page_list_finish(&result->pages);
     stage_list_finish(&result->stages);

@@ -14,6 +14,7 @@
 #include "base/grid.h"
 #include "base/list.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,7 @@ struct result_segment {
     const char *name;  // "core": stable, names the tracking identifier
     const char *label; // "Core (rCBF < 30 %)": what a viewer shows
     struct code category, type, anatomy;
+    struct code laterality; // of anatomy (CID 244); value NULL where it says nothing
     uint8_t rgb[3];
     uint8_t *mask; // [grid nz][ny][nx] 0 or 1, on result.grid; owned
     size_t voxels; // ones in mask
@@ -71,6 +73,21 @@ struct result_measurement {
     int segment;  // index of the segment that it measures, or -1
 };
 
+LIST_DEFINE(measurement_list, struct result_measurement)
+
+/** Something at a place in the patient: a nodule, or the artery of the input function. */
+struct result_finding {
+    char name[32];                // "nodule-1": stable, names the tracking identifier
+    char label[64];               // "Nodule 1, left upper lobe"
+    struct code code;             // what it is
+    struct code site, laterality; // where; value NULL where nothing is said
+    double center_mm[3];          // LPS
+    double diameter_mm;           // of a sphere that holds it; 0: a voxel
+    bool is_landmark;             // a place that was used, not something that was found
+    int segment;                  // index of the segment that outlines it, or -1
+    struct measurement_list measurements; // its own; their field segment says nothing
+};
+
 /** One page as a physician sees it. */
 struct result_page {
     const char *name;  // "summary": page-summary.dcm
@@ -88,7 +105,7 @@ struct result_stage {
 LIST_DEFINE(check_list, struct result_check)
 LIST_DEFINE(segment_list, struct result_segment)
 LIST_DEFINE(map_list, struct result_map)
-LIST_DEFINE(measurement_list, struct result_measurement)
+LIST_DEFINE(finding_list, struct result_finding)
 LIST_DEFINE(page_list, struct result_page)
 LIST_DEFINE(stage_list, struct result_stage)
 
@@ -111,6 +128,7 @@ struct result {
     struct segment_list segments;
     struct map_list maps;
     struct measurement_list measurements;
+    struct finding_list findings;
     struct check_list checks;
     struct page_list pages;
     struct stage_list stages;

@@ -44,7 +44,8 @@ std::string dcm::part10_head(const char *sop_class, const char *sop_uid,
     put_text(group, 0x0010, "UI", syntax);
     put_text(group, 0x0012, "UI", implementation);
     put_text(group, 0x0013, "SH", IMPLEMENTATION_VERSION);
-    put_text(group, 0x0016, "AE", source_ae);
+    if (source_ae[0])
+        put_text(group, 0x0016, "AE", source_ae);
 
     std::string head(128, '\0');
     head += "DICM";

@@ -7,7 +7,7 @@
 namespace dcm
 {
 
-/** Preamble, DICM and file meta information (PS3.10 7.1). */
+/** Preamble, DICM and file meta information (PS3.10 7.1); source_ae may be "". */
 std::string part10_head(const char *sop_class, const char *sop_uid, const char *syntax,
                         const char *source_ae);
 

@@ -2,10 +2,12 @@
 import json
 import pathlib
 import subprocess
+import sys
 import time
 
 import pydicom
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'lib'))
 import checks
 from case import PARAMETRIC_MAP, SECONDARY_CAPTURES, SEG, SR_3D, Bench
 from study import Phantom, storescu
