@@ -86,8 +86,8 @@ static size_t convert(const char *set, const char *text, size_t size, char *ret,
     while (size > 0 && out_left > 0) {
         if (cd != (iconv_t)-1 && iconv(cd, &in, &size, &out, &out_left) != (size_t)-1)
             break;
-        if (cd != (iconv_t)-1 && errno == E2BIG)
-            break;
+        if (out_left == 0 || (cd != (iconv_t)-1 && errno == E2BIG))
+            break; // iconv may have filled it before it met what makes no sense
         *out++ = cd == (iconv_t)-1 && (unsigned char)*in < 0x80 ? *in : '?';
         out_left--;
         in++;

@@ -2,6 +2,8 @@
 
 #include "scp/text.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The examples of PS3.5 annexes H, I, J and K, and what real files do. */
@@ -86,6 +88,20 @@ static void replaces_what_makes_no_sense(void **state)
     }
 }
 
+static void writes_no_byte_behind_its_room(void **state)
+{
+    (void)state;
+    for (size_t room = 1; room < 12; room++) { // nonsense begins just where the room ends
+        char *got = malloc(room), text[40];
+        snprintf(text, sizeof(text), "%.*s\xff\xff\xff\xff\xff\xff\xff\xff",
+                 (int)room - 1, "abcdefghijkl");
+        text_to_utf8("ISO_IR 192", text, strlen(text), got, room);
+        assert_int_equal(strlen(got), room - 1);
+        assert_null(strchr(got, '?'));
+        free(got);
+    }
+}
+
 static void stops_at_a_nul(void **state)
 {
     (void)state;
@@ -119,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(converts_every_character_set),
         cmocka_unit_test(replaces_what_makes_no_sense),
+        cmocka_unit_test(writes_no_byte_behind_its_room),
         cmocka_unit_test(stops_at_a_nul),
         cmocka_unit_test(cuts_at_a_whole_character),
     };
