@@ -25,6 +25,7 @@ static void fill_node(const struct settings *s, struct conf *c)
     c->check_called_ae = settings_bool(s, "node", 0, "check_called_ae");
     COPY(c->state_dir, settings_text(s, "node", 0, "state_dir"));
     COPY(c->device_serial, settings_text(s, "node", 0, "device_serial"));
+    c->stop_timeout_s = (int)settings_int(s, "node", 0, "stop_timeout_s");
 }
 
 static void fill_receive(const struct settings *s, struct conf *c)

@@ -64,6 +64,7 @@ struct conf {
     char state_dir
         [CONF_TEXT]; // index, storage, spool, results and control socket live here
     char device_serial[CONF_TEXT];
+    int stop_timeout_s; // for what is under way when told to stop
     struct conf_peer *peers;
     size_t peer_count;
 

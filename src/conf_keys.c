@@ -36,6 +36,8 @@ static const struct settings_key NODE[] = {
     TEXT("state_dir", "/var/lib/hilum", 200,
          "folder of index, storage, results and control socket; relative: to this file"),
     TEXT("device_serial", "0", 64, "serial number of the installation, in every result"),
+    INT("stop_timeout_s", 20, 0, 3600, "s",
+        "time that associations and jobs get to end when the node is told to stop"),
     END,
 };
 
@@ -89,7 +91,7 @@ static const struct settings_key DESTINATIONS[] = {
     INT("port", 104, 1, 65535, "", "its TCP port"),
     INT("connect_timeout_s", 10, 1, 300, "s", "for a connection to come about"),
     INT("dimse_timeout_s", 60, 1, 3600, "s", "for an answer"),
-    INT("attempts_max", 10, 1, 1000, "", "tries of an object before it is a dead letter"),
+    INT("attempts_max", 50, 1, 1000, "", "tries of an object before it is a dead letter"),
     INT("backoff_first_s", 5, 1, 3600, "s", "wait after the first failure; then doubled"),
     INT("backoff_max_s", 600, 1, 86400, "s", "longest wait between two tries"),
     END,

@@ -19,15 +19,22 @@ enum message {
     INSTANCE_REFUSED, // from: u32 DICOM status, text reason
 
     /* worker */
-    RUN_JOB, // to: i64 job, texts analysis, uid_seed, supersedes_seed, folder; u32 n, n texts paths
+    RUN_JOB, // to: i64 job, created_s; texts analysis, uid_seed, supersedes_seed, folder; u32 n,
+             //     n texts paths
     JOB_PROGRESS, // from: text stage, f64 fraction
     JOB_ENDED, // from: u32 error code as positive (0: done), text reason, u32 is_refused,
-               //       u32 n, n times texts name, path, sop_uid, sop_class
+               //       u32 n, n times texts name, sop_uid, sop_class
 
     /* sender */
     SEND_OBJECTS,  // to: text destination, u32 n, n times i64 delivery, text path
     OBJECT_SENT,   // from: i64 delivery, u32 fault, text reason
     SENDING_ENDED, // from: nothing
+
+    /* control socket: a client asks, the node answers once */
+    CONTROL_STATUS,  // u32 rows at most
+    CONTROL_REPLAY,  // i64 job, 0: all
+    CONTROL_RELEASE, // i64 study
+    CONTROL_ANSWER, // u32 error code as positive (0: done), text: JSON or what went wrong
 };
 
 /** Make facts that came from a child safe to use, whatever they hold: texts end at their

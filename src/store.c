@@ -194,6 +194,11 @@ char *sql_copy(const char *text)
     return copy;
 }
 
+void sql_free(const void *memory)
+{
+    free((void *)(uintptr_t)memory);
+}
+
 static int execute(struct db *db, const char *text, struct err *err)
 {
     if (sqlite3_exec(db->sqlite, text, NULL, NULL, NULL) != SQLITE_OK)

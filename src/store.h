@@ -170,12 +170,19 @@ struct store_delivery {
     const char *destination, *path, *reason;
 };
 
-/** Deliveries that are pending, by destination, job and object. */
-void store_pending_deliveries(struct store *store,
-                              void (*fn)(void *ctx, const struct err *err,
-                                         const struct store_delivery *deliveries,
-                                         size_t count),
-                              void *ctx);
+/** Deliveries to destination that are pending and whose next try is due by now_s, by priority
+ * and age of their jobs, at most limit. */
+void store_due_deliveries(struct store *store, const char *destination, int64_t now_s,
+                          size_t limit,
+                          void (*fn)(void *ctx, const struct err *err,
+                                     const struct store_delivery *deliveries,
+                                     size_t count),
+                          void *ctx);
+
+/** Deliveries that are pending for a destination that is not among names become dead: the
+ * configuration no longer has it. */
+void store_keep_destinations(struct store *store, const char *const *names, size_t count,
+                             store_done_fn fn, void *ctx);
 
 /** Note the outcome of a try. When the last delivery of a job is sent, the job becomes its
  * end_state; when all are sent or dead and one is dead, failed with the reason. */

@@ -10,7 +10,6 @@
 LIST_DEFINE(job_list, struct store_job)
 LIST_DEFINE(id_list, int64_t)
 LIST_DEFINE(text_list, char *)
-LIST_DEFINE(delivery_list, struct store_delivery)
 
 static int collect_text(struct db *db, struct sqlite3_stmt *stmt, struct text_list *ret,
                         struct err *err)
@@ -107,21 +106,16 @@ static void queued_answer(struct request *request)
     q->fn(q->ctx, &request->err, q->list.items, q->list.count);
 }
 
-static void unconst_free(const void *memory)
-{
-    free((void *)(uintptr_t)memory);
-}
-
 static void queued_destroy(struct request *request)
 {
     struct queued_request *q = (struct queued_request *)request;
     for (size_t i = 0; i < q->list.count; i++) {
         struct store_job *job = &q->list.items[i];
-        unconst_free(job->analysis);
-        unconst_free(job->rule);
-        unconst_free(job->uid_seed);
-        unconst_free(job->supersedes_seed);
-        unconst_free(job->series_ids);
+        sql_free(job->analysis);
+        sql_free(job->rule);
+        sql_free(job->uid_seed);
+        sql_free(job->supersedes_seed);
+        sql_free(job->series_ids);
         finish_text((char **)(uintptr_t)job->destinations, job->destination_count);
     }
     job_list_finish(&q->list);
@@ -197,9 +191,8 @@ void store_job_paths(struct store *store, int64_t job_id,
 
 struct change_request {
     struct request request;
-    int64_t id; // of the job or delivery
+    int64_t id;
     int state;
-    int64_t next_try_s;
     char *reason;
     struct store_object *objects; // of store_add_results
     size_t count;
@@ -218,10 +211,10 @@ static void change_destroy(struct request *request)
 {
     struct change_request *c = (struct change_request *)request;
     for (size_t i = 0; i < c->count; i++) {
-        unconst_free(c->objects[i].name);
-        unconst_free(c->objects[i].path);
-        unconst_free(c->objects[i].sop_uid);
-        unconst_free(c->objects[i].sop_class);
+        sql_free(c->objects[i].name);
+        sql_free(c->objects[i].path);
+        sql_free(c->objects[i].sop_uid);
+        sql_free(c->objects[i].sop_class);
     }
     free(c->objects);
     free(c->reason);
@@ -293,45 +286,6 @@ static int insert_result(struct db *db, int64_t job, const struct store_object *
         err);
 }
 
-/* How many deliveries of a job are in that state. */
-static int count_deliveries(struct db *db, int64_t job, const char *state, int64_t *ret,
-                            struct err *err)
-{
-    return sql_one(db,
-                   sql(db, err,
-                       "SELECT count(*) FROM delivery d JOIN result r ON r.id = d.result"
-                       " WHERE r.job = ? AND d.state = ?",
-                       "it", job, state),
-                   ret, err);
-}
-
-/* When nothing is pending any more, a sending job ends: failed if something is dead. */
-static int settle_job(struct db *db, int64_t job, struct err *err)
-{
-    int64_t pending = 0, dead = 0;
-    int r = count_deliveries(db, job, "pending", &pending, err);
-    if (r == 0)
-        r = count_deliveries(db, job, "dead", &dead, err);
-    if (r < 0 || pending > 0)
-        return r;
-    if (dead == 0)
-        return sql_run(db,
-                       sql(db, err,
-                           "UPDATE job SET state = end_state, changed_s = ?"
-                           " WHERE id = ? AND state = 'sending'",
-                           "ii", clock_wall_s(), job),
-                       err);
-    return sql_run(
-        db,
-        sql(db, err,
-            "UPDATE job SET state = 'failed', changed_s = ?, reason = (SELECT"
-            " 'not delivered to ' || d.destination || ': ' || d.reason FROM delivery d"
-            " JOIN result r ON r.id = d.result WHERE r.job = job.id AND d.state = 'dead'"
-            " LIMIT 1) WHERE id = ? AND state = 'sending'",
-            "ii", clock_wall_s(), job),
-        err);
-}
-
 static int results_work(struct db *db, struct request *request, struct err *err)
 {
     const struct change_request *c = (struct change_request *)request;
@@ -344,7 +298,7 @@ static int results_work(struct db *db, struct request *request, struct err *err)
                     err);
     for (size_t i = 0; r == 0 && i < c->count; i++)
         r = insert_result(db, c->id, &c->objects[i], err);
-    return r == 0 ? settle_job(db, c->id, err) : r;
+    return r == 0 ? store_settle_job(db, c->id, err) : r;
 }
 
 void store_add_results(struct store *store, int64_t job_id,
@@ -365,175 +319,4 @@ void store_add_results(struct store *store, int64_t job_id,
         c->objects[i].sop_class = sql_copy(objects[i].sop_class);
     }
     store_submit(store, &c->request);
-}
-
-/* ---- deliveries ---- */
-
-struct pending_request {
-    struct request request;
-    struct delivery_list list;
-    void (*fn)(void *ctx, const struct err *err, const struct store_delivery *deliveries,
-               size_t count);
-    void *ctx;
-};
-
-static int pending_work(struct db *db, struct request *request, struct err *err)
-{
-    struct pending_request *p = (struct pending_request *)request;
-    struct sqlite3_stmt *stmt = sql(
-        db, err,
-        "SELECT d.id, r.job, d.attempts, d.next_try_s, d.destination, r.path, d.reason"
-        " FROM delivery d JOIN result r ON r.id = d.result JOIN job j ON j.id = r.job"
-        " WHERE d.state = 'pending'"
-        " ORDER BY d.destination, j.priority DESC, r.job, d.id LIMIT 10000",
-        "");
-    int r;
-    while ((r = sql_step(db, stmt, err)) == 1) {
-        struct store_delivery *d = delivery_list_add(&p->list);
-        if (!d)
-            return err_set(err, ERR_NOMEM, "pending deliveries");
-        d->state = DELIVERY_PENDING;
-        d->id = sql_int(stmt, 0);
-        d->job_id = sql_int(stmt, 1);
-        d->attempts = (int)sql_int(stmt, 2);
-        d->next_try_s = sql_int(stmt, 3);
-        d->destination = sql_copy(sql_text(stmt, 4));
-        d->path = sql_copy(sql_text(stmt, 5));
-        d->reason = sql_copy(sql_text(stmt, 6));
-    }
-    return r;
-}
-
-static void pending_answer(struct request *request)
-{
-    struct pending_request *p = (struct pending_request *)request;
-    p->fn(p->ctx, &request->err, p->list.items, p->list.count);
-}
-
-static void pending_destroy(struct request *request)
-{
-    struct pending_request *p = (struct pending_request *)request;
-    for (size_t i = 0; i < p->list.count; i++) {
-        unconst_free(p->list.items[i].destination);
-        unconst_free(p->list.items[i].path);
-        unconst_free(p->list.items[i].reason);
-    }
-    delivery_list_finish(&p->list);
-    free(p);
-}
-
-void store_pending_deliveries(struct store *store,
-                              void (*fn)(void *ctx, const struct err *err,
-                                         const struct store_delivery *deliveries,
-                                         size_t count),
-                              void *ctx)
-{
-    struct pending_request *p = calloc(1, sizeof(*p));
-    if (p) {
-        p->request =
-            (struct request){pending_work, pending_answer, pending_destroy, {0}, NULL};
-        p->fn = fn;
-        p->ctx = ctx;
-    }
-    store_submit(store, (struct request *)p);
-}
-
-static int delivery_work(struct db *db, struct request *request, struct err *err)
-{
-    const struct change_request *c = (struct change_request *)request;
-    int r = sql_run(db,
-                    sql(db, err,
-                        "UPDATE delivery SET state = ?, attempts = attempts + 1,"
-                        " next_try_s = ?, reason = ?, changed_s = ? WHERE id = ?",
-                        "titii", delivery_state_name((enum delivery_state)c->state),
-                        c->next_try_s, c->reason, clock_wall_s(), c->id),
-                    err);
-    int64_t job = 0;
-    if (r == 0)
-        r = sql_one(db,
-                    sql(db, err,
-                        "SELECT r.job FROM delivery d JOIN result r ON r.id = d.result"
-                        " WHERE d.id = ?",
-                        "i", c->id),
-                    &job, err);
-    return r == 0 ? settle_job(db, job, err) : r;
-}
-
-void store_set_delivery(struct store *store, int64_t delivery_id,
-                        enum delivery_state state, int64_t next_try_s, const char *reason,
-                        store_done_fn fn, void *ctx)
-{
-    struct change_request *c =
-        new_change(delivery_work, delivery_id, (int)state, reason, fn, ctx);
-    c->next_try_s = next_try_s;
-    store_submit(store, &c->request);
-}
-
-/* ---- replay ---- */
-
-struct replay_request {
-    struct request request;
-    int64_t job_id;
-    size_t count;
-    void (*fn)(void *ctx, const struct err *err, size_t count);
-    void *ctx;
-};
-
-static int replay_work(struct db *db, struct request *request, struct err *err)
-{
-    struct replay_request *p = (struct replay_request *)request;
-    const int64_t now_s = clock_wall_s();
-    int r =
-        sql_run(db,
-                sql(db, err,
-                    "UPDATE delivery SET state = 'pending', attempts = 0, next_try_s = 0,"
-                    " changed_s = ?1 WHERE state = 'dead' AND (?2 = 0 OR result IN"
-                    " (SELECT id FROM result WHERE job = ?2))",
-                    "ii", now_s, p->job_id),
-                err);
-    p->count = r == 0 ? (size_t)sql_changes(db) : 0;
-    if (r == 0)
-        r = sql_run(
-            db,
-            sql(db, err,
-                "UPDATE job SET state = 'sending', changed_s = ?1 WHERE state = 'failed'"
-                " AND (?2 = 0 OR id = ?2) AND EXISTS (SELECT 1 FROM result WHERE job = "
-                "job.id)",
-                "ii", now_s, p->job_id),
-            err);
-    if (r == 0)
-        r = sql_run(db,
-                    sql(db, err,
-                        "UPDATE job SET state = 'queued', attempts = 0, reason = '',"
-                        " changed_s = ?1 WHERE state = 'failed' AND (?2 = 0 OR id = ?2)",
-                        "ii", now_s, p->job_id),
-                    err);
-    if (r == 0)
-        p->count += (size_t)sql_changes(db);
-    return r;
-}
-
-static void replay_answer(struct request *request)
-{
-    struct replay_request *p = (struct replay_request *)request;
-    p->fn(p->ctx, &request->err, p->count);
-}
-
-static void replay_destroy(struct request *request)
-{
-    free(request);
-}
-
-void store_replay(struct store *store, int64_t job_id,
-                  void (*fn)(void *ctx, const struct err *err, size_t count), void *ctx)
-{
-    struct replay_request *p = calloc(1, sizeof(*p));
-    if (p) {
-        p->request =
-            (struct request){replay_work, replay_answer, replay_destroy, {0}, NULL};
-        p->job_id = job_id;
-        p->fn = fn;
-        p->ctx = ctx;
-    }
-    store_submit(store, (struct request *)p);
 }

@@ -52,5 +52,10 @@ int64_t sql_last_id(struct db *db);
 int sql_changes(struct db *db);
 /** strdup that aborts when there is no memory: for requests on their way to the loop. */
 char *sql_copy(const char *text);
+/** free() of what is pointed to as const. */
+void sql_free(const void *memory);
+
+/** When no delivery of a sending job is pending any more, it ends: failed if one is dead. */
+int store_settle_job(struct db *db, int64_t job, struct err *err);
 
 #endif

@@ -149,7 +149,7 @@ static void got_deliveries(void *ctx, const struct err *err,
 
 static void pending(struct fixture *f)
 {
-    store_pending_deliveries(f->store, got_deliveries, f);
+    store_due_deliveries(f->store, "pacs", INT64_MAX, 100, got_deliveries, f);
     loop_run(f->loop);
 }
 
@@ -158,6 +158,16 @@ static void set_job(struct fixture *f, int64_t job, enum job_state state)
     store_set_job(f->store, job, state, "", done, f);
     loop_run(f->loop);
     assert_int_equal(f->code, 0);
+}
+
+/* A study of one image with a job that runs. */
+static int64_t one_job(struct fixture *f)
+{
+    add(f, 1, 1, 1);
+    close_with_job(f, f->added.study_id, f->added.series_id);
+    queued(f);
+    set_job(f, f->jobs[0], JOB_RUNNING);
+    return f->jobs[0];
 }
 
 static void add_results(struct fixture *f, int64_t job)
@@ -262,11 +272,7 @@ static void makes_a_job_once_and_supersedes_it_when_images_come_late(void **stat
 static void ends_a_job_when_its_last_delivery_does(void **state)
 {
     struct fixture *f = *state;
-    add(f, 1, 1, 1);
-    close_with_job(f, f->added.study_id, f->added.series_id);
-    queued(f);
-    const int64_t job = f->jobs[0];
-    set_job(f, job, JOB_RUNNING);
+    const int64_t job = one_job(f);
     add_results(f, job);
     add_results(f, job); // twice is once
     pending(f);
@@ -288,11 +294,7 @@ static void was_replayed(void *ctx, const struct err *err, size_t count)
 static void replays_what_is_dead(void **state)
 {
     struct fixture *f = *state;
-    add(f, 1, 1, 1);
-    close_with_job(f, f->added.study_id, f->added.series_id);
-    queued(f);
-    const int64_t job = f->jobs[0];
-    set_job(f, job, JOB_RUNNING);
+    const int64_t job = one_job(f);
     add_results(f, job);
     pending(f);
     set_delivery(f, f->deliveries[0], DELIVERY_SENT);
@@ -308,6 +310,52 @@ static void replays_what_is_dead(void **state)
 
     set_delivery(f, dead, DELIVERY_SENT);
     assert_non_null(strstr(status(f), "\"jobs_done\":1"));
+}
+
+static void waits_until_the_next_try_is_due(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t job = one_job(f);
+    add_results(f, job);
+    pending(f);
+    store_set_delivery(f->store, f->deliveries[0], DELIVERY_PENDING, 5000, "busy", done,
+                       f);
+    loop_run(f->loop);
+    static const struct {
+        const char *destination;
+        int64_t now_s;
+        size_t limit, expect;
+    } cases[] = {
+        {"pacs", 4999, 100, 1},  // the other is due at once
+        {"pacs", 5000, 100, 2},  //
+        {"pacs", 5000, 1, 1},    // no more than asked for
+        {"other", 5000, 100, 0}, // another's queue
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        store_due_deliveries(f->store, cases[i].destination, cases[i].now_s,
+                             cases[i].limit, got_deliveries, f);
+        loop_run(f->loop);
+        assert_int_equal(f->delivery_count, cases[i].expect);
+    }
+}
+
+static void buries_what_waits_for_a_destination_that_is_gone(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const KEPT[] = {"elsewhere", "pacs"};
+    add_results(f, one_job(f));
+
+    store_keep_destinations(f->store, KEPT, 2, done, f);
+    loop_run(f->loop);
+    pending(f);
+    assert_int_equal(f->delivery_count, 2);
+
+    store_keep_destinations(f->store, KEPT, 1, done, f);
+    loop_run(f->loop);
+    pending(f);
+    assert_int_equal(f->delivery_count, 0);
+    assert_non_null(strstr(status(f), "\"jobs_failed\":1"));
+    assert_non_null(strstr(status(f), "no longer has this destination"));
 }
 
 static void queues_a_running_job_again_after_a_crash(void **state)
@@ -420,6 +468,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(ends_a_job_when_its_last_delivery_does, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(replays_what_is_dead, setup, teardown),
+        cmocka_unit_test_setup_teardown(waits_until_the_next_try_is_due, setup, teardown),
+        cmocka_unit_test_setup_teardown(buries_what_waits_for_a_destination_that_is_gone,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(queues_a_running_job_again_after_a_crash, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(says_nothing_of_the_patient, setup, teardown),
