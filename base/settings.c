@@ -4,6 +4,7 @@
 #include "base/file.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,53 @@ static int check_children(const struct settings *s, const config_setting_t *pare
 
 /* ---- reading ---- */
 
+/* What lies at text: a comment or a string to step over, else one character. */
+static size_t skip_length(const char *text)
+{
+    if (text[0] == '#' || (text[0] == '/' && text[1] == '/'))
+        return strcspn(text, "\n");
+    if (text[0] == '/' && text[1] == '*') {
+        const char *end = strstr(text + 2, "*/");
+        return end ? (size_t)(end + 2 - text) : strlen(text);
+    }
+    if (text[0] != '"')
+        return 1;
+    size_t n = 1;
+    while (text[n] && text[n] != '"')
+        n += text[n] == '\\' && text[n + 1] ? 2 : 1;
+    return text[n] ? n + 1 : n;
+}
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '+' || c == '.'
+           || c == '*';
+}
+
+/*
+ * A copy of text in which whole numbers of more than nine digits bear libconfig's L:
+ * without it libconfig 1.5 wraps them silently at 32 bits. NULL: no memory.
+ */
+static char *widen_numbers(const char *text)
+{
+    char *out = malloc(strlen(text) * 2 + 1), *to = out;
+    for (const char *at = text; out && *at;) {
+        size_t n = skip_length(at);
+        const bool is_start = n == 1 && is_word(*at);
+        while (is_start && is_word(at[n]))
+            n++;
+        memcpy(to, at, n);
+        to += n;
+        const size_t sign = at[0] == '-' || at[0] == '+';
+        if (is_start && n - sign > 9 && strspn(at + sign, "0123456789") == n - sign)
+            *to++ = 'L';
+        at += n;
+    }
+    if (out)
+        *to = '\0';
+    return out;
+}
+
 int settings_parse(const char *text, const char *name,
                    const struct settings_section *sections, struct settings **ret,
                    struct err *err)
@@ -235,7 +283,12 @@ int settings_parse(const char *text, const char *name,
     s->sections = sections;
     snprintf(s->name, sizeof(s->name), "%s", name);
 
-    if (config_read_string(&s->config, text) != CONFIG_TRUE)
+    char *wide = widen_numbers(text);
+    if (!wide)
+        return err_set(err, ERR_NOMEM, "settings");
+    const int is_read = config_read_string(&s->config, wide);
+    free(wide);
+    if (is_read != CONFIG_TRUE)
         return err_set(err, ERR_CONFIG, "%.80s:%d: %.100s", name,
                        config_error_line(&s->config), config_error_text(&s->config));
     const int r = check_children(s, config_root_setting(&s->config), "", err);

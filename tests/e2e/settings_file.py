@@ -69,7 +69,8 @@ def literal(value):
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple)):
-        return '( ' + ', '.join(map(literal, value)) + ' )'
+        marks = '()' if any(isinstance(v, dict) for v in value) else '[]'  # groups, names
+        return marks[0] + ' ' + ', '.join(map(literal, value)) + ' ' + marks[1]
     if isinstance(value, dict):
         return '{ ' + ' '.join(f'{k} = {literal(v)};' for k, v in value.items()) + ' }'
     return '"' + str(value).replace('\\', '\\\\').replace('"', '\\"') + '"'
