@@ -16,7 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WATCH_MS = 250, RESTART_MS = 1000, OBJECTS_MAX = 128, OBJECT_PATH = 100 };
+enum {
+    WATCH_MS = 250,
+    KICK_EACH = 20,
+    RESTART_MS = 1000,
+    OBJECTS_MAX = 128,
+    OBJECT_PATH = 100
+};
 
 /* One worker process and the job that it has, if any. */
 struct worker {
@@ -24,6 +30,7 @@ struct worker {
     struct child *child; // NULL: being restarted
     struct loop_timer *restart;
     bool is_busy;
+    bool is_claimed; // the index has its job as running
 
     /* of the job */
     struct route route;
@@ -44,15 +51,18 @@ struct jobs {
     void (*filed)(void *ctx);
     void *ctx;
     struct loop_timer *watch;
+    unsigned watches;       // how often it has fired
     struct worker *workers; // [conf->workers]
     bool is_asking, is_asked_again, is_stopped;
 };
 
 /* ---- hops ---- */
 
-static void store_answered(void *ctx, const struct err *err)
+static void claimed(void *ctx, const struct err *err)
 {
-    route_next(&((struct worker *)ctx)->route, err);
+    struct worker *w = ctx;
+    w->is_claimed = err->code == 0;
+    route_next(&w->route, err);
 }
 
 static void claim(void *job, const struct err *err)
@@ -61,7 +71,7 @@ static void claim(void *job, const struct err *err)
     (void)err;
     log_event(LOG_INFO, "job.start", "job=%lld analysis=%s attempt=%d", (long long)w->id,
               w->analysis, w->attempts + 1);
-    store_set_job(w->jobs->store, w->id, JOB_RUNNING, "", store_answered, w);
+    store_set_job(w->jobs->store, w->id, JOB_RUNNING, "", claimed, w);
 }
 
 static void put_paths(struct worker *w, struct msg *msg, const char *const *paths,
@@ -179,7 +189,7 @@ static void release(struct worker *w)
     msg_finish(&w->ended);
     w->analysis = w->uid_seed = w->supersedes_seed = NULL;
     w->deadline_ms = 0;
-    w->is_busy = false;
+    w->is_busy = w->is_claimed = false;
 }
 
 static void close_job(void *job, const struct err *err)
@@ -187,12 +197,18 @@ static void close_job(void *job, const struct err *err)
     struct worker *w = job;
     struct jobs *jobs = w->jobs;
     const int64_t id = w->id;
+    const bool is_ours = w->is_claimed;
     const bool is_again =
         is_worth_retrying(err) && w->attempts + 1 < jobs->conf->job_attempts_max;
     release(w);
     if (err->code == 0) {
         log_event(LOG_INFO, "job.filed", "job=%lld", (long long)id);
         jobs_kick(jobs);
+        return;
+    }
+    if (!is_ours) { // superseded meanwhile, or the index is in trouble: looked at again
+        log_event(LOG_WARN, "job.claim", "job=%lld error=\"%s\"", (long long)id,
+                  err->text);
         return;
     }
     log_event(is_again ? LOG_WARN : LOG_ERROR, is_again ? "job.again" : "job.failed",
@@ -298,6 +314,8 @@ static void watch(void *ctx)
         if (why[0])
             end_worker(w, why);
     }
+    if (++jobs->watches % KICK_EACH == 0)
+        jobs_kick(jobs); // for a job whose claim failed
 }
 
 /* ---- queue ---- */

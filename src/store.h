@@ -142,7 +142,8 @@ void store_job_paths(struct store *store, int64_t job_id,
                                 const char *const *paths, size_t count),
                      void *ctx);
 
-/** Move a job to state with a reason for people ("" for none); running counts an attempt. */
+/** Move a job to state with a reason for people ("" for none). To JOB_RUNNING only from
+ * queued, which counts an attempt; else ERR_NOTFOUND (it was superseded meanwhile). */
 void store_set_job(struct store *store, int64_t job_id, enum job_state state,
                    const char *reason, store_done_fn fn, void *ctx);
 

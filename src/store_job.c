@@ -243,7 +243,8 @@ static int set_job(struct db *db, int64_t id, const char *state, const char *rea
     return sql_run(db,
                    sql(db, err,
                        "UPDATE job SET state = ?1, reason = ?2, changed_s = ?3,"
-                       " attempts = attempts + (?1 = 'running') WHERE id = ?4",
+                       " attempts = attempts + (?1 = 'running') WHERE id = ?4"
+                       " AND (?1 <> 'running' OR state = 'queued')",
                        "ttii", state, reason, clock_wall_s(), id),
                    err);
 }
@@ -251,7 +252,11 @@ static int set_job(struct db *db, int64_t id, const char *state, const char *rea
 static int job_work(struct db *db, struct request *request, struct err *err)
 {
     const struct change_request *c = (struct change_request *)request;
-    return set_job(db, c->id, job_state_name((enum job_state)c->state), c->reason, err);
+    const int r =
+        set_job(db, c->id, job_state_name((enum job_state)c->state), c->reason, err);
+    if (r == 0 && sql_changes(db) == 0)
+        return err_set(err, ERR_NOTFOUND, "job %lld is not queued", (long long)c->id);
+    return r;
 }
 
 void store_set_job(struct store *store, int64_t job_id, enum job_state state,
