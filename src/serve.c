@@ -193,6 +193,10 @@ static int start(struct node *node, struct err *err)
     if (r == 0)
         r = state_create(conf->state_dir, &node->state, err);
     if (r == 0)
+        node->child_arguments[0] = state_conf_path(node->state);
+    if (r == 0)
+        r = state_keep_conf(node->state, conf->path, err);
+    if (r == 0)
         r = store_open(state_index_path(node->state), node->loop, &node->store, err);
     if (r == 0)
         r = state_repair(node->state, node->store, err);
@@ -243,7 +247,7 @@ int serve(const struct conf *conf, struct err *err)
 {
     struct node node = {
         .conf = conf,
-        .child_arguments = {conf->path, conf->state_dir, NULL},
+        .child_arguments = {"", conf->state_dir, NULL},
         .started_s = clock_wall_s(),
     };
     signal(SIGPIPE, SIG_IGN);

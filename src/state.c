@@ -14,9 +14,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+enum { CONF_BYTES_MAX = 4 << 20 };
+
 struct state {
     char index[FILE_PATH], storage[FILE_PATH], spool[FILE_PATH], results[FILE_PATH];
-    char lock[FILE_PATH], stopped[FILE_PATH];
+    char lock[FILE_PATH], stopped[FILE_PATH], conf[FILE_PATH];
     int lock_fd;
 };
 
@@ -66,6 +68,22 @@ int state_create(const char *folder, struct state **ret, struct err *err)
     if (r == 0)
         *ret = take(state);
     return r;
+}
+
+int state_keep_conf(struct state *state, const char *conf_path, struct err *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int r = file_read(conf_path, CONF_BYTES_MAX, &text, &size, err);
+    if (r == 0)
+        r = file_write(state->conf, text, size, err);
+    free(text);
+    return r;
+}
+
+const char *state_conf_path(const struct state *state)
+{
+    return state->conf;
 }
 
 const char *state_index_path(const struct state *state)
