@@ -58,6 +58,7 @@ struct time_facts {
 
 struct instance_facts {
     char sop_uid[FACTS_UID], sop_class[FACTS_UID], transfer_syntax[FACTS_UID];
+    char source_ae[FACTS_CODE]; // who sent it, as the file's meta group has it
     char study_uid[FACTS_UID], series_uid[FACTS_UID], frame_of_reference_uid[FACTS_UID];
     struct patient_facts patient;
     char study_date[FACTS_CODE], study_time[FACTS_CODE], study_id[FACTS_CODE];

@@ -13,6 +13,7 @@
 
 enum wanted {
     TRANSFER_SYNTAX,
+    SOURCE_AE,
     CHARSET,
     IMAGE_TYPE,
     SOP_CLASS,
@@ -72,6 +73,7 @@ static_assert((int)WANTED <= (int)SCAN_WANTED_MAX, "room for every wanted elemen
 
 static const uint32_t TAGS[WANTED] = {
     [TRANSFER_SYNTAX] = 0x00020010,
+    [SOURCE_AE] = 0x00020016,
     [CHARSET] = 0x00080005,
     [IMAGE_TYPE] = 0x00080008,
     [SOP_CLASS] = 0x00080016,
@@ -462,6 +464,7 @@ static int fill_uids(const struct scan_raw *raw, struct instance_facts *f,
 
 static void fill_text(const struct scan_raw *raw, struct instance_facts *f)
 {
+    ASCII(raw, SOURCE_AE, f->source_ae);
     text(raw, PATIENT_NAME, f->patient.name);
     text(raw, PATIENT_ID, f->patient.id);
     text(raw, ISSUER, f->patient.issuer);

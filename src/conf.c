@@ -272,6 +272,14 @@ void conf_destroy(struct conf *conf)
     free(conf);
 }
 
+struct scan_limits conf_scan_limits(const struct conf *conf)
+{
+    struct scan_limits limits = SCAN_LIMITS;
+    limits.bytes_max = conf->instance_bytes_max;
+    limits.depth_max = conf->nesting_max;
+    return limits;
+}
+
 const struct conf_destination *conf_destination(const struct conf *conf, const char *name)
 {
     for (size_t i = 0; i < conf->destination_count; i++) {

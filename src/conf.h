@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "pipeline/pipeline.h"
+#include "scp/scan.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,6 +101,8 @@ int conf_read(const char *path, struct conf **ret, struct err *err);
 int conf_defaults(struct conf **ret, struct err *err);
 void conf_destroy(struct conf *conf);
 
+/** What the receive section allows of an instance. */
+struct scan_limits conf_scan_limits(const struct conf *conf);
 /** By name, or NULL. */
 const struct conf_destination *conf_destination(const struct conf *conf,
                                                 const char *name);

@@ -20,6 +20,7 @@ void protocol_seal_facts(struct instance_facts *facts)
     SEAL(facts->sop_uid);
     SEAL(facts->sop_class);
     SEAL(facts->transfer_syntax);
+    SEAL(facts->source_ae);
     SEAL(facts->study_uid);
     SEAL(facts->series_uid);
     SEAL(facts->frame_of_reference_uid);

@@ -189,6 +189,7 @@ static int start(struct node *node, struct err *err)
     const struct conf *conf = node->conf;
     const struct receive_hooks receiving = {instance_stored, node};
     const struct control_hooks controlling = {request, node};
+    const struct scan_limits limits = conf_scan_limits(conf);
     int r = loop_create(&node->loop, err);
     if (r == 0)
         r = state_create(conf->state_dir, &node->state, err);
@@ -199,7 +200,7 @@ static int start(struct node *node, struct err *err)
     if (r == 0)
         r = store_open(state_index_path(node->state), node->loop, &node->store, err);
     if (r == 0)
-        r = state_repair(node->state, node->store, err);
+        r = state_repair(node->state, node->store, &limits, err);
     if (r == 0)
         r = loop_timer_create(node->loop, see_whether_stopped, node, &node->stop_timer,
                               err);

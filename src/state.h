@@ -7,8 +7,10 @@
  *     running.conf  the configuration as this node read it: its children read that
  *     stopped       there after an orderly end, gone while a node runs
  *
- * A node may be killed at any moment: what it was receiving is dropped, and a file that got
- * its name but no row in the index (it was never answered Success) is removed.
+ * A node may be killed, and power lost, at any moment: what was being received is dropped, and
+ * a file that got its name but has no row in the index gets one (it may have been answered
+ * Success: the file was synced for that, its row perhaps not). What is no whole DICOM file was
+ * never answered, and is removed.
  */
 #ifndef SRC_STATE_H
 #define SRC_STATE_H
@@ -16,6 +18,7 @@
 #include "base/auto.h"
 
 struct err;
+struct scan_limits;
 struct state;
 struct store;
 
@@ -29,8 +32,10 @@ int state_keep_conf(struct state *state, const char *conf_path, struct err *err)
 const char *state_conf_path(const struct state *state);
 /** Path of the index. */
 const char *state_index_path(const struct state *state);
-/** Put right what a crash has left; before the store's first request. Errors: ERR_IO. */
-int state_repair(struct state *state, struct store *store, struct err *err);
+/** Put right what a crash has left; before the store's first request. A file without row that
+ * is beyond limits (they were wider once) is left as it is. Errors: ERR_IO, ERR_NOMEM. */
+int state_repair(struct state *state, struct store *store,
+                 const struct scan_limits *limits, struct err *err);
 /** Note that the node ended in order. */
 void state_mark_stopped(struct state *state);
 /** Give the lock back. NULL is allowed. */

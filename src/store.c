@@ -1,6 +1,7 @@
 #include "src/store.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "src/loop.h"
 #include "src/store_sql.h"
 
@@ -26,6 +27,7 @@ struct db {
         sqlite3_stmt *stmt;
     } statements[STATEMENTS_MAX];
     int count;
+    bool is_lazy; // synchronous = NORMAL
 };
 
 struct store {
@@ -239,9 +241,29 @@ static void work_one(struct db *db, struct request *request)
     sqlite3_exec(db->sqlite, "RELEASE request", NULL, NULL, NULL);
 }
 
+/* A batch of instances alone needs no sync of its own: their files are synced, and after a
+ * power loss start-up indexes what has no row (state.c). Everything else is on disk when its
+ * commit returns, and with it all that was committed before. */
+static void choose_sync(struct db *db, const struct request *batch)
+{
+    bool is_rebuildable = true;
+    for (const struct request *r = batch; r; r = r->next)
+        is_rebuildable &= r->is_rebuildable;
+    if (is_rebuildable == db->is_lazy)
+        return;
+    struct err err = {0};
+    const char *level =
+        is_rebuildable ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL";
+    if (execute(db, level, &err) == 0)
+        db->is_lazy = is_rebuildable;
+    else
+        log_event(LOG_ERROR, "store.sync", "error=\"%s\"", err.text);
+}
+
 static void work_batch(struct db *db, struct request *batch)
 {
     struct err err = {0};
+    choose_sync(db, batch);
     if (execute(db, "BEGIN IMMEDIATE", &err) == 0) {
         for (struct request *r = batch; r; r = r->next)
             work_one(db, r);

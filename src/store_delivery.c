@@ -78,7 +78,8 @@ void store_due_deliveries(struct store *store, const char *destination, int64_t 
 {
     struct due_request *due = calloc(1, sizeof(*due));
     if (due) {
-        due->request = (struct request){due_work, due_answer, due_destroy, {0}, NULL};
+        due->request =
+            (struct request){due_work, due_answer, due_destroy, {0}, NULL, false};
         due->destination = sql_copy(destination);
         due->now_s = now_s;
         due->limit = limit;
@@ -181,8 +182,8 @@ void store_set_delivery(struct store *store, int64_t delivery_id,
 {
     struct outcome_request *o = calloc(1, sizeof(*o));
     if (o) {
-        o->request =
-            (struct request){outcome_work, outcome_answer, outcome_destroy, {0}, NULL};
+        o->request = (struct request){outcome_work, outcome_answer, outcome_destroy,
+                                      {0},          NULL,           false};
         o->id = delivery_id;
         o->state = state;
         o->next_try_s = next_try_s;
@@ -299,7 +300,8 @@ void store_keep_destinations(struct store *store, const char *const *names, size
         abort(); // as loop_post
     for (size_t i = 0; i < count; i++)
         copies[i] = sql_copy(names[i]);
-    keep->request = (struct request){keep_work, keep_answer, keep_destroy, {0}, NULL};
+    keep->request =
+        (struct request){keep_work, keep_answer, keep_destroy, {0}, NULL, false};
     keep->names = copies;
     keep->count = count;
     keep->fn = fn;
@@ -367,8 +369,8 @@ void store_replay(struct store *store, int64_t job_id,
 {
     struct replay_request *p = calloc(1, sizeof(*p));
     if (p) {
-        p->request =
-            (struct request){replay_work, replay_answer, replay_destroy, {0}, NULL};
+        p->request = (struct request){replay_work, replay_answer, replay_destroy,
+                                      {0},         NULL,          false};
         p->job_id = job_id;
         p->fn = fn;
         p->ctx = ctx;

@@ -214,7 +214,8 @@ void store_add_instance(struct store *store, const struct instance_facts *facts,
 {
     struct add_request *add = calloc(1, sizeof(*add));
     if (add) {
-        add->request = (struct request){add_work, add_answer, add_destroy, {0}, NULL};
+        add->request =
+            (struct request){add_work, add_answer, add_destroy, {0}, NULL, true};
         add->facts = *facts;
         add->path = sql_copy(path);
         add->size_bytes = size_bytes;
@@ -259,7 +260,7 @@ void store_event(struct store *store, const char *what, const char *text)
     struct event_request *event = calloc(1, sizeof(*event));
     if (event) {
         event->request =
-            (struct request){event_work, event_answer, event_destroy, {0}, NULL};
+            (struct request){event_work, event_answer, event_destroy, {0}, NULL, false};
         event->what = sql_copy(what);
         event->text = sql_copy(text);
     }

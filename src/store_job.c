@@ -129,8 +129,8 @@ void store_queued_jobs(struct store *store,
 {
     struct queued_request *q = calloc(1, sizeof(*q));
     if (q) {
-        q->request =
-            (struct request){queued_work, queued_answer, queued_destroy, {0}, NULL};
+        q->request = (struct request){queued_work, queued_answer, queued_destroy,
+                                      {0},         NULL,          false};
         q->fn = fn;
         q->ctx = ctx;
     }
@@ -179,7 +179,8 @@ void store_job_paths(struct store *store, int64_t job_id,
 {
     struct paths_request *p = calloc(1, sizeof(*p));
     if (p) {
-        p->request = (struct request){paths_work, paths_answer, paths_destroy, {0}, NULL};
+        p->request =
+            (struct request){paths_work, paths_answer, paths_destroy, {0}, NULL, false};
         p->job_id = job_id;
         p->fn = fn;
         p->ctx = ctx;
@@ -228,7 +229,7 @@ new_change(int (*work)(struct db *, struct request *, struct err *), int64_t id,
     struct change_request *c = calloc(1, sizeof(*c));
     if (!c)
         abort(); // as loop_post
-    c->request = (struct request){work, change_answer, change_destroy, {0}, NULL};
+    c->request = (struct request){work, change_answer, change_destroy, {0}, NULL, false};
     c->id = id;
     c->state = state;
     c->reason = sql_copy(reason);

@@ -27,6 +27,7 @@ struct request {
     void (*destroy)(struct request *request);
     struct err err;
     struct request *next;
+    bool is_rebuildable; // a power loss may undo it: start-up does it again from files
 };
 
 /** Queue request; ownership goes with it. request NULL (no memory) aborts, as loop_post. */

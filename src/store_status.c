@@ -139,8 +139,8 @@ void store_status(struct store *store, size_t limit,
 {
     struct status_request *s = calloc(1, sizeof(*s));
     if (s) {
-        s->request =
-            (struct request){status_work, status_answer, status_destroy, {0}, NULL};
+        s->request = (struct request){status_work, status_answer, status_destroy,
+                                      {0},         NULL,          false};
         s->limit = limit;
         s->fn = fn;
         s->ctx = ctx;

@@ -68,7 +68,8 @@ void store_open_studies(struct store *store,
 {
     struct open_request *open = calloc(1, sizeof(*open));
     if (open) {
-        open->request = (struct request){open_work, open_answer, open_destroy, {0}, NULL};
+        open->request =
+            (struct request){open_work, open_answer, open_destroy, {0}, NULL, false};
         open->fn = fn;
         open->ctx = ctx;
     }
@@ -196,7 +197,7 @@ void store_study_facts(struct store *store, int64_t study_id,
     struct facts_request *facts = calloc(1, sizeof(*facts));
     if (facts) {
         facts->request =
-            (struct request){facts_work, facts_answer, facts_destroy, {0}, NULL};
+            (struct request){facts_work, facts_answer, facts_destroy, {0}, NULL, false};
         facts->study_id = study_id;
         facts->fn = fn;
         facts->ctx = ctx;
@@ -391,7 +392,8 @@ void store_close_study(struct store *store, int64_t study_id,
                        store_done_fn fn, void *ctx)
 {
     struct close_request *c = must(calloc(1, sizeof(*c)));
-    c->request = (struct request){close_work, close_answer, close_destroy, {0}, NULL};
+    c->request =
+        (struct request){close_work, close_answer, close_destroy, {0}, NULL, false};
     c->study_id = study_id;
     c->note = sql_copy(note);
     c->jobs = must(calloc(count + 1, sizeof(*c->jobs)));
