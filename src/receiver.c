@@ -94,7 +94,8 @@ static int settle_with_first(const struct receiver *r, const char *temp_path,
 
 /* Give the file its name and make name and data durable. The name comes first: one fsync of
  * the file then commits both on journalling file systems, and that of the folder finds
- * nothing left to do. A crash in between leaves a file without a row: removed at start-up. */
+ * nothing left to do. A crash in between leaves a file without a row, which
+ * start-up looks at (state.h). */
 static int make_durable(const struct receiver *r, const char *temp_path, const char *path,
                         struct instance_facts *facts, struct err *err)
 {
@@ -216,9 +217,7 @@ static int serve_all(struct dcm_receiver *receiver)
 
 int receiver_main(const struct conf *conf)
 {
-    struct receiver r = {.conf = conf, .limits = SCAN_LIMITS};
-    r.limits.bytes_max = conf->instance_bytes_max;
-    r.limits.depth_max = conf->nesting_max;
+    struct receiver r = {.conf = conf, .limits = conf_scan_limits(conf)};
     char spool[FILE_PATH];
     struct err err = {0};
     auto_(dcm_receiver) struct dcm_receiver *receiver = NULL;

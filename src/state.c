@@ -50,20 +50,6 @@ static int take_lock(struct state *state, const char *folder, struct err *err)
     return 0;
 }
 
-/* 00 to ff below storage/: made once, so that storing an image makes no folder. */
-static int make_shelves(const struct state *state, struct err *err)
-{
-    int r = 0;
-    for (int i = 0; r == 0 && i < 256; i++) {
-        char name[8], path[FILE_PATH];
-        snprintf(name, sizeof(name), "%02x", (unsigned)i);
-        r = file_join(state->storage, name, path, err);
-        if (r == 0)
-            r = file_make_folder(path, err);
-    }
-    return r == 0 ? file_sync(state->storage, err) : r;
-}
-
 int state_create(const char *folder, struct state **ret, struct err *err)
 {
     auto_(state) struct state *state = calloc(1, sizeof(*state));
@@ -76,7 +62,7 @@ int state_create(const char *folder, struct state **ret, struct err *err)
     if (r == 0)
         r = take_lock(state, folder, err);
     if (r == 0)
-        r = make_shelves(state, err);
+        r = file_make_folder(state->storage, err);
     if (r == 0)
         r = file_make_folder(state->spool, err);
     if (r == 0)
