@@ -1,0 +1,124 @@
+#include "pipeline/ct_perfusion/ct_wants.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/** Whether the body part, where it is given, may be a head. */
+static bool may_be_head(const struct series_facts *s)
+{
+    static const char *const HEADS[] = {"HEAD", "BRAIN", "NECK", "SKULL", "CEREBR"};
+    if (s->body_part[0] == '\0')
+        return true;
+    for (size_t i = 0; i < sizeof(HEADS) / sizeof(*HEADS); i++) {
+        if (strstr(s->body_part, HEADS[i]))
+            return true;
+    }
+    return false;
+}
+
+/** CT with slices across the body, tilted by at most 45 degrees. */
+static bool is_axial_ct(const struct series_facts *s)
+{
+    const double *o = s->orientation;
+    const double normal_z = o[0] * o[4] - o[1] * o[3];
+    return strcmp(s->modality, "CT") == 0 && s->positions > 0 && fabs(normal_z) > 0.7;
+}
+
+static bool is_same_plane(const struct series_facts *a, const struct series_facts *b)
+{
+    for (int i = 0; i < 6; i++) {
+        if (fabs(a->orientation[i] - b->orientation[i]) > 2e-3)
+            return false;
+    }
+    return a->rows == b->rows && a->columns == b->columns
+           && strcmp(a->frame_of_reference_uid, b->frame_of_reference_uid) == 0;
+}
+
+static bool is_same_place(const struct series_facts *a, const struct series_facts *b)
+{
+    return is_same_plane(a, b) && a->positions == b->positions
+           && fabs(a->first_mm - b->first_mm) < 0.5
+           && fabs(a->last_mm - b->last_mm) < 0.5;
+}
+
+static int times_within(const struct series_facts *s)
+{
+    return (s->instances + s->positions / 2) / s->positions;
+}
+
+/** Times at the places of series i, over all series that cover just these. */
+static int times_of(const struct study_facts *study, size_t i)
+{
+    int times = 0;
+    for (size_t j = 0; j < study->series_count; j++) {
+        const struct series_facts *s = &study->series[j];
+        if (is_axial_ct(s) && is_same_place(s, &study->series[i]))
+            times += times_within(s);
+    }
+    return times;
+}
+
+/** Take the series of the same plane as model that were taken many times. */
+static int take_all(const struct study_facts *study, size_t model,
+                    struct pipeline_want *ret)
+{
+    int positions = 0;
+    double first_mm = INFINITY, last_mm = -INFINITY;
+    for (size_t j = 0; j < study->series_count; j++) {
+        const struct series_facts *s = &study->series[j];
+        if (!is_axial_ct(s) || !may_be_head(s) || !is_same_plane(s, &study->series[model])
+            || times_of(study, j) < CT_WANTS_TIMES
+            || ret->series_count == PIPELINE_SERIES_MAX)
+            continue;
+        ret->series[ret->series_count++] = j;
+        const bool is_new = s->first_mm < first_mm - 0.5 || s->last_mm > last_mm + 0.5;
+        positions += is_new ? s->positions : 0;
+        first_mm = fmin(first_mm, s->first_mm);
+        last_mm = fmax(last_mm, s->last_mm);
+    }
+    return positions;
+}
+
+bool ct_wants(const struct study_facts *study, struct pipeline_want *ret)
+{
+    size_t best = 0;
+    int best_times = 0, ct = 0, best_size = 0;
+    bool is_body = false;
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < study->series_count; i++) {
+        const struct series_facts *s = &study->series[i];
+        if (!is_axial_ct(s))
+            continue;
+        ct++;
+        const int times = times_of(study, i);
+        if (times >= CT_WANTS_TIMES && !may_be_head(s)) {
+            is_body = true;
+            continue;
+        }
+        // Of several scans the one with the most images.
+        const int size = times * s->positions;
+        if ((times >= CT_WANTS_TIMES) > (best_times >= CT_WANTS_TIMES)
+            || ((times >= CT_WANTS_TIMES) == (best_times >= CT_WANTS_TIMES)
+                && size > best_size)) {
+            best = i;
+            best_times = times;
+            best_size = size;
+        }
+    }
+    if (best_times >= CT_WANTS_TIMES) {
+        const int positions = take_all(study, best, ret);
+        snprintf(ret->reason, sizeof(ret->reason), "%d positions x %d times", positions,
+                 best_times);
+        return true;
+    }
+    if (ct == 0)
+        snprintf(ret->reason, sizeof(ret->reason), "no axial CT");
+    else if (is_body)
+        snprintf(ret->reason, sizeof(ret->reason), "taken many times, but not of a head");
+    else
+        snprintf(ret->reason, sizeof(ret->reason),
+                 "CT taken at most %d times at a position; perfusion needs 20",
+                 best_times);
+    return false;
+}

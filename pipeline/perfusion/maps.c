@@ -1,0 +1,285 @@
+#include "pipeline/perfusion/maps.h"
+
+#include "base/err.h"
+#include "kernels/gauss.h"
+#include "kernels/osvd.h"
+#include "kernels/tips.h"
+#include "pipeline/lib/parallel.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** The part of a plane that holds a slice's mask. */
+struct box {
+    size_t x, y, nx, ny;
+};
+
+/** A thread's memory: sheets are [ny][nt][nx], so that the curves of a row lie together. */
+struct scratch {
+    float *enhancement, *guide, *smooth; // sheets
+    float *mask, *weights, *work;        // planes; work for the kernels
+    uint32_t *voxels;                    // of the box, in the mask
+    float *osvd;
+};
+
+struct computing {
+    const struct cine *cine;
+    const struct enhancement *e;
+    const uint8_t *mask;
+    const struct time_axis *axis;
+    const struct maps_options *options;
+    struct osvd *osvd;
+    double aif_sum;
+    struct gauss guide, gauss;
+    struct box *boxes;       // [nz]
+    struct scratch *scratch; // [threads]
+    struct maps *maps;
+};
+
+static struct box box_of(const uint8_t *mask, size_t nx, size_t ny)
+{
+    size_t x0 = nx, x1 = 0, y0 = ny, y1 = 0;
+    for (size_t y = 0; y < ny; y++) {
+        for (size_t x = 0; x < nx; x++) {
+            if (!mask[y * nx + x])
+                continue;
+            x0 = x < x0 ? x : x0;
+            x1 = x + 1 > x1 ? x + 1 : x1;
+            y0 = y < y0 ? y : y0;
+            y1 = y + 1;
+        }
+    }
+    return x1 > x0 ? (struct box){x0, y0, x1 - x0, y1 - y0} : (struct box){0, 0, 0, 0};
+}
+
+/** Bring a slice's curves within the box to the axis, baseline off, 0 off the mask. */
+static void load(const struct computing *c, size_t z, const struct box *b,
+                 struct scratch *s)
+{
+    const struct cine *cine = c->cine;
+    const size_t plane = cine_plane(cine), nt = c->axis->nt;
+    struct time_step steps[TIME_AXIS_MAX];
+    time_axis_steps(c->axis, cine, z, steps);
+    for (size_t y = 0; y < b->ny; y++) {
+        const size_t row = (b->y + y) * cine->nx + b->x;
+        const float *base = c->e->baseline + z * plane + row;
+        float *m = s->mask + y * b->nx;
+        for (size_t x = 0; x < b->nx; x++)
+            m[x] = c->mask[z * plane + row + x];
+        for (size_t t = 0; t < nt; t++) {
+            const float *from = cine_frame(cine, z, steps[t].at) + row;
+            const float *next = steps[t].part > 0.0f ? from + plane : from;
+            float *to = s->enhancement + (y * nt + t) * b->nx;
+            for (size_t x = 0; x < b->nx; x++)
+                to[x] = m[x] * (from[x] + steps[t].part * (next[x] - from[x]) - base[x]);
+        }
+    }
+}
+
+static void blur_sheet(const struct gauss *gauss, const struct box *b, size_t nt,
+                       struct scratch *s, const float *src, float *dst)
+{
+    gauss_weights(gauss, s->mask, b->nx, b->ny, s->work, s->weights);
+    for (size_t t = 0; t < nt; t++)
+        gauss_masked(gauss, s->weights, src + t * b->nx, b->nx, b->ny, nt * b->nx,
+                     s->work, dst + t * b->nx);
+}
+
+static void smooth(const struct computing *c, const struct box *b, struct scratch *s)
+{
+    const struct maps_options *o = c->options;
+    const double *mm = c->cine->spacing_mm;
+    const struct tips_shape shape = {b->nx, b->ny, c->axis->nt};
+    if (o->likeness <= 0.0) {
+        blur_sheet(&c->gauss, b, shape.nt, s, s->enhancement, s->smooth);
+        return;
+    }
+    blur_sheet(&c->guide, b, shape.nt, s, s->enhancement, s->guide);
+    const double ssd = tips_median_ssd(&shape, shape.nt, s->guide, s->mask, s->work);
+    const struct tips_params params = {
+        .radius_px = {o->radius_mm / mm[0], o->radius_mm / mm[1]},
+        .sigma_px = {o->sigma_mm / mm[0], o->sigma_mm / mm[1]},
+        .h2 = fmax(o->likeness * ssd, 1e-6),
+        .guide_nt = shape.nt,
+    };
+    tips_filter(&shape, &params, s->enhancement, s->guide, s->mask, s->work, s->smooth);
+}
+
+static void write_voxel(const struct computing *c, size_t at, double sum, float k_max,
+                        float tmax_s)
+{
+    const double cbf = c->options->kappa * 6000.0 * (double)k_max;
+    const double cbv = c->options->kappa * 100.0 * sum / c->aif_sum;
+    c->maps->cbf[at] = (float)cbf;
+    c->maps->cbv[at] = (float)fmax(cbv, 0.0);
+    c->maps->mtt[at] =
+        cbf > 0.0 && cbv > 0.0 ? (float)fmin(60.0 * cbv / cbf, 99.0) : 0.0f;
+    c->maps->tmax[at] = tmax_s;
+}
+
+/** Deconvolve the n voxels of the box that voxels lists, n <= OSVD_LANES. */
+static void deconvolve(const struct computing *c, size_t z, const struct box *b,
+                       struct scratch *s, const uint32_t *voxels, size_t n)
+{
+    const size_t nt = c->axis->nt;
+    float curves[TIME_AXIS_MAX * OSVD_LANES];
+    double sums[OSVD_LANES] = {0};
+    for (size_t i = 0; i < OSVD_LANES; i++) {
+        const uint32_t v =
+            voxels[i < n ? i : n - 1]; // the last stands in for those missing
+        const float *from = s->smooth + v / b->nx * nt * b->nx + v % b->nx;
+        for (size_t t = 0; t < nt; t++) {
+            curves[t * OSVD_LANES + i] = from[t * b->nx];
+            sums[i] += (double)from[t * b->nx];
+        }
+    }
+    struct osvd_peak peak;
+    osvd_peaks(c->osvd, curves, s->osvd, &peak, NULL);
+    for (size_t i = 0; i < n; i++) {
+        const size_t x = b->x + voxels[i] % b->nx, y = b->y + voxels[i] / b->nx;
+        write_voxel(c, (z * c->cine->ny + y) * c->cine->nx + x, sums[i], peak.k_max[i],
+                    peak.tmax_s[i]);
+    }
+}
+
+static int compute_slice(void *ctx, size_t z, size_t worker, struct err *err)
+{
+    (void)err;
+    const struct computing *c = ctx;
+    const struct box *b = &c->boxes[z];
+    struct scratch *s = &c->scratch[worker];
+    if (b->nx == 0)
+        return 0;
+    load(c, z, b, s);
+    smooth(c, b, s);
+    size_t n = 0;
+    for (size_t i = 0; i < b->nx * b->ny; i++) {
+        if (s->mask[i] > 0.0f)
+            s->voxels[n++] = (uint32_t)i;
+    }
+    for (size_t i = 0; i < n; i += OSVD_LANES)
+        deconvolve(c, z, b, s, s->voxels + i, n - i < OSVD_LANES ? n - i : OSVD_LANES);
+    return 0;
+}
+
+static void scratch_finish(struct scratch *s)
+{
+    free(s->enhancement);
+    free(s->guide);
+    free(s->smooth);
+    free(s->mask);
+    free(s->weights);
+    free(s->work);
+    free(s->voxels);
+    free(s->osvd);
+}
+
+static bool scratch_init(struct scratch *s, const struct computing *c)
+{
+    size_t plane = 1, work = 1;
+    for (size_t z = 0; z < c->cine->nz; z++) {
+        const struct box *b = &c->boxes[z];
+        const struct tips_shape shape = {b->nx, b->ny, c->axis->nt};
+        const size_t needs[] = {gauss_scratch(&c->gauss, b->nx, b->ny),
+                                gauss_scratch(&c->guide, b->nx, b->ny),
+                                tips_scratch(&shape)};
+        plane = b->nx * b->ny > plane ? b->nx * b->ny : plane;
+        for (int i = 0; i < 3; i++)
+            work = needs[i] > work ? needs[i] : work;
+    }
+    const size_t sheet = plane * c->axis->nt;
+    s->enhancement = malloc(sheet * sizeof(float));
+    s->guide = malloc(sheet * sizeof(float));
+    s->smooth = malloc(sheet * sizeof(float));
+    s->mask = malloc(plane * sizeof(float));
+    s->weights = malloc(plane * sizeof(float));
+    s->work = malloc(work * sizeof(float));
+    s->voxels = malloc(plane * sizeof(uint32_t));
+    s->osvd = malloc(osvd_scratch(c->osvd) * sizeof(float));
+    return s->enhancement && s->guide && s->smooth && s->mask && s->weights && s->work
+           && s->voxels && s->osvd;
+}
+
+static int compute(struct computing *c, int threads, struct err *err)
+{
+    const size_t nz = c->cine->nz, workers = threads < 1 ? 1 : (size_t)threads;
+    c->boxes = calloc(nz, sizeof(*c->boxes));
+    c->scratch = calloc(workers, sizeof(*c->scratch));
+    bool is_ready = c->boxes && c->scratch;
+    for (size_t z = 0; z < nz && is_ready; z++)
+        c->boxes[z] = box_of(c->mask + z * cine_plane(c->cine), c->cine->nx, c->cine->ny);
+    for (size_t i = 0; i < workers && is_ready; i++)
+        is_ready = scratch_init(&c->scratch[i], c);
+    int r = is_ready ? parallel_for(threads, nz, compute_slice, c, err)
+                     : err_set(err, ERR_NOMEM, "slices over time");
+    for (size_t i = 0; i < workers && c->scratch; i++)
+        scratch_finish(&c->scratch[i]);
+    free(c->scratch);
+    free(c->boxes);
+    return r;
+}
+
+static int maps_create(size_t voxels, struct maps **ret, struct err *err)
+{
+    auto_(maps) struct maps *maps = calloc(1, sizeof(*maps));
+    if (maps) {
+        maps->cbf = calloc(voxels, sizeof(float));
+        maps->cbv = calloc(voxels, sizeof(float));
+        maps->mtt = calloc(voxels, sizeof(float));
+        maps->tmax = calloc(voxels, sizeof(float));
+    }
+    if (!maps || !maps->cbf || !maps->cbv || !maps->mtt || !maps->tmax)
+        return err_set(err, ERR_NOMEM, "maps of %zu voxels", voxels);
+    *ret = take(maps);
+    return 0;
+}
+
+int maps_compute(const struct cine *cine, const struct enhancement *e,
+                 const uint8_t *mask, const struct time_axis *axis, const float *aif,
+                 const struct maps_options *options, int threads, struct maps **ret,
+                 struct err *err)
+{
+    struct computing c = {
+        .cine = cine, .e = e, .mask = mask, .axis = axis, .options = options};
+    const double *mm = cine->spacing_mm;
+    gauss_init(&c.guide, options->guide_mm / mm[0], options->guide_mm / mm[1]);
+    gauss_init(&c.gauss, options->sigma_mm / mm[0], options->sigma_mm / mm[1]);
+    for (size_t t = 0; t < axis->nt; t++)
+        c.aif_sum += (double)aif[t];
+    if (c.aif_sum <= 0.0)
+        return err_set(err, ERR_FORMAT, "an artery without area");
+
+    auto_(maps) struct maps *maps = NULL;
+    auto_(osvd) struct osvd *osvd = NULL;
+    const struct osvd_options how = {
+        .dt_s = axis->dt_s,
+        .oi_max = options->oi_max,
+        .p_first = 0.05,
+        .early_s = options->early_s,
+        .late_s = options->late_s,
+    };
+    int r = osvd_create(aif, axis->nt, &how, &osvd, err);
+    if (r == 0)
+        r = maps_create(cine_volume(cine), &maps, err);
+    if (r < 0)
+        return r;
+    c.osvd = osvd;
+    c.maps = maps;
+    r = compute(&c, threads, err);
+    if (r == 0)
+        *ret = take(maps);
+    return r;
+}
+
+void maps_destroy(struct maps *maps)
+{
+    if (!maps)
+        return;
+    free(maps->cbf);
+    free(maps->cbv);
+    free(maps->mtt);
+    free(maps->tmax);
+    free(maps);
+}

@@ -1,0 +1,308 @@
+#include "pipeline/perfusion/motion.h"
+
+#include "base/err.h"
+#include "kernels/median.h"
+#include "kernels/morph.h"
+#include "pipeline/lib/parallel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double GRID_MM = 2.0; // of the fine level
+static const double NEAR_MM =
+    14.0;                         // how far from the brain skull and scalp are looked at
+static const double ACROSS = 0.3; // of a slice: less is left alone
+static const double LEAST_MM = 0.1; // a frame that moved less is left alone
+static const double MISFIT = 3.0;   // times the median residual
+static const size_t SLICES_MIN = 4; // with fewer, motion across them is not estimated
+
+enum { LEVELS = 2 };
+
+struct estimating {
+    const struct cine *cine;
+    struct motion *motion;
+    struct rigid *levels[LEVELS]; // coarse, fine; NULL: too few edges
+    struct rigid_shape shapes[LEVELS];
+    size_t blocks[LEVELS];
+    float *work; // [threads][fine volume]
+};
+
+/** Mean over block x block of each plane; planes of src lie src_step apart. */
+static void shrink(const float *src, size_t src_nx, size_t src_step, size_t block,
+                   const struct rigid_shape *to, float *dst)
+{
+    const float scale = 1.0f / (float)(block * block);
+    for (size_t z = 0; z < to->nz; z++) {
+        for (size_t y = 0; y < to->ny; y++) {
+            for (size_t x = 0; x < to->nx; x++) {
+                const float *p = src + z * src_step + y * block * src_nx + x * block;
+                float sum = 0.0f;
+                for (size_t v = 0; v < block; v++) {
+                    for (size_t u = 0; u < block; u++)
+                        sum += p[v * src_nx + u];
+                }
+                *dst++ = sum * scale;
+            }
+        }
+    }
+}
+
+static struct rigid_shape shape_of(const struct cine *cine, size_t block)
+{
+    return (struct rigid_shape){
+        .nx = cine->nx / block,
+        .ny = cine->ny / block,
+        .nz = cine->nz,
+        .spacing_mm = {cine->spacing_mm[0] * (double)block,
+                       cine->spacing_mm[1] * (double)block, cine->spacing_mm[2]},
+    };
+}
+
+/** The brain with skull and scalp about it, on a level's grid. */
+static int near_brain(const struct cine *cine, const struct head *head,
+                      const struct rigid_shape *s, size_t block, uint8_t **ret,
+                      struct err *err)
+{
+    const size_t plane = s->nx * s->ny;
+    uint8_t *mask = calloc(plane * s->nz, 1), *small = calloc(plane, 1);
+    if (!mask || !small) {
+        free(mask);
+        free(small);
+        return err_set(err, ERR_NOMEM, "a mask");
+    }
+    const double radius[2] = {NEAR_MM / s->spacing_mm[0], NEAR_MM / s->spacing_mm[1]};
+    for (size_t z = 0; z < s->nz; z++) {
+        const uint8_t *from = head->inside + z * cine_plane(cine);
+        for (size_t i = 0; i < plane; i++)
+            small[i] = from[i / s->nx * block * cine->nx + i % s->nx * block];
+        morph_dilate(small, s->nx, s->ny, radius, mask + z * plane);
+    }
+    free(small);
+    *ret = mask;
+    return 0;
+}
+
+static int make_level(struct estimating *e, int level, const struct head *head,
+                      const float *reference, struct err *err)
+{
+    const struct rigid_shape *s = &e->shapes[level];
+    const struct rigid_options options = {
+        .lo = -200.0,
+        .hi = 400.0,
+        .gradient_min = 15.0,
+        .is_planar = s->nz < SLICES_MIN,
+        .steps_max = 8,
+        .stop_mm = level + 1 == LEVELS ? 0.02 : 0.1,
+    };
+    uint8_t *mask = NULL;
+    int r = near_brain(e->cine, head, s, e->blocks[level], &mask, err);
+    if (r < 0)
+        return r;
+    shrink(reference, e->cine->nx, cine_plane(e->cine), e->blocks[level], s, e->work);
+    r = rigid_create(s, e->work, mask, &options, &e->levels[level], err);
+    free(mask);
+    return r == ERR_NOTFOUND ? 0 : r;
+}
+
+static int align_frame(void *ctx, size_t t, size_t worker, struct err *err)
+{
+    (void)err;
+    const struct estimating *e = ctx;
+    const struct rigid_shape *fine = &e->shapes[LEVELS - 1];
+    float *work = e->work + worker * fine->nx * fine->ny * fine->nz;
+    struct motion *m = e->motion;
+    m->poses[t] = RIGID_STILL;
+    for (int l = 0; l < LEVELS; l++) {
+        if (!e->levels[l])
+            continue;
+        shrink(cine_frame(e->cine, 0, t), e->cine->nx, cine_plane(e->cine) * e->cine->nt,
+               e->blocks[l], &e->shapes[l], work);
+        m->residual[t] = (float)rigid_align(e->levels[l], work, &m->poses[t]);
+    }
+    const double *shift = m->poses[t].t_mm;
+    m->translation_mm[t] =
+        (float)sqrt(shift[0] * shift[0] + shift[1] * shift[1] + shift[2] * shift[2]);
+    m->rotation_deg[t] = (float)rigid_turn_deg(&m->poses[t]);
+    return 0;
+}
+
+static void sum_up(struct motion *m, float *work)
+{
+    memcpy(work, m->residual, m->nt * sizeof(*work));
+    const float bound = (float)MISFIT * median_kth(work, m->nt, m->nt / 2);
+    for (size_t t = 0; t < m->nt; t++) {
+        m->max_mm = fmax(m->max_mm, (double)m->translation_mm[t]);
+        m->max_deg = fmax(m->max_deg, (double)m->rotation_deg[t]);
+        m->is_rejected[t] = m->residual[t] > bound && bound > 0.0f;
+        m->rejected += m->is_rejected[t];
+    }
+}
+
+static int motion_create(size_t nt, struct motion **ret, struct err *err)
+{
+    auto_(motion) struct motion *m = calloc(1, sizeof(*m));
+    if (!m)
+        return err_set(err, ERR_NOMEM, "motion");
+    m->nt = nt;
+    m->poses = calloc(nt, sizeof(*m->poses));
+    m->translation_mm = calloc(nt, sizeof(float));
+    m->rotation_deg = calloc(nt, sizeof(float));
+    m->residual = calloc(nt, sizeof(float));
+    m->is_rejected = calloc(nt, 1);
+    if (!m->poses || !m->translation_mm || !m->rotation_deg || !m->residual
+        || !m->is_rejected)
+        return err_set(err, ERR_NOMEM, "motion of %zu frames", nt);
+    *ret = take(m);
+    return 0;
+}
+
+static int estimate(struct estimating *e, const struct head *head, const float *reference,
+                    int threads, struct err *err)
+{
+    int r = 0;
+    for (int l = 0; l < LEVELS && r == 0; l++)
+        r = make_level(e, l, head, reference, err);
+    if (r == 0)
+        r = parallel_for(threads, e->cine->nt, align_frame, e, err);
+    for (int l = 0; l < LEVELS; l++)
+        rigid_destroy(e->levels[l]);
+    return r;
+}
+
+int motion_estimate(const struct cine *cine, const struct head *head,
+                    const float *reference, int threads, struct motion **ret,
+                    struct err *err)
+{
+    auto_(motion) struct motion *m = NULL;
+    int r = motion_create(cine->nt, &m, err);
+    if (r < 0)
+        return r;
+    struct estimating e = {.cine = cine, .motion = m};
+    size_t block = (size_t)floor(GRID_MM / cine->spacing_mm[0] + 0.5);
+    block = block < 1 ? 1 : block;
+    for (int l = 0; l < LEVELS; l++) {
+        e.blocks[l] = l + 1 == LEVELS ? block : 2 * block;
+        e.shapes[l] = shape_of(cine, e.blocks[l]);
+    }
+    const size_t workers = threads < 1 ? 1 : (size_t)threads;
+    const size_t volume = cine->nx / block * (cine->ny / block) * cine->nz;
+    e.work = malloc((workers * volume + cine->nt) * sizeof(*e.work));
+    if (!e.work)
+        return err_set(err, ERR_NOMEM, "volumes for motion");
+    r = estimate(&e, head, reference, threads, err);
+    if (r == 0) {
+        sum_up(m, e.work);
+        *ret = take(m);
+    }
+    free(e.work);
+    return r;
+}
+
+struct correcting {
+    struct motion *motion;
+    struct cine *cine;
+    struct rigid_shape shape;
+    float *work; // [threads][2 volumes]
+};
+
+/** Largest shift of the pose over the corners of a head-sized box, in the plane and across. */
+static void farthest(const struct rigid_shape *s, const struct rigid_pose *pose,
+                     double *ret_plane_mm, double *ret_across_mm)
+{
+    static const double REACH_MM = 70.0;
+    const double half_z = 0.5 * (double)(s->nz - 1) * s->spacing_mm[2];
+    *ret_plane_mm = *ret_across_mm = 0.0;
+    for (int corner = 0; corner < 8; corner++) {
+        const double p[3] = {corner & 1 ? REACH_MM : -REACH_MM,
+                             corner & 2 ? REACH_MM : -REACH_MM,
+                             corner & 4 ? half_z : -half_z};
+        double shift[3];
+        rigid_shift_at(pose, p, shift);
+        *ret_plane_mm = fmax(*ret_plane_mm, hypot(shift[0], shift[1]));
+        *ret_across_mm = fmax(*ret_across_mm, fabs(shift[2]));
+    }
+}
+
+static void correct_across(const struct correcting *c, size_t t, float *work)
+{
+    const size_t plane = c->shape.nx * c->shape.ny, nz = c->shape.nz;
+    float *moved = work, *back = work + plane * nz;
+    for (size_t z = 0; z < nz; z++)
+        memcpy(moved + z * plane, cine_frame(c->cine, z, t), plane * sizeof(*moved));
+    rigid_resample_across(&c->shape, &c->motion->poses[t], moved, back);
+    for (size_t z = 0; z < nz; z++)
+        memcpy(cine_frame(c->cine, z, t), back + z * plane, plane * sizeof(*back));
+}
+
+static int correct_frame(void *ctx, size_t t, size_t worker, struct err *err)
+{
+    (void)err;
+    const struct correcting *c = ctx;
+    const size_t plane = c->shape.nx * c->shape.ny;
+    float *work = c->work + worker * 2 * plane * c->shape.nz;
+    double plane_mm, across_mm;
+    farthest(&c->shape, &c->motion->poses[t], &plane_mm, &across_mm);
+    if (across_mm > ACROSS * c->shape.spacing_mm[2])
+        correct_across(c, t, work);
+    if (plane_mm < LEAST_MM)
+        return 0;
+    for (size_t z = 0; z < c->shape.nz; z++) {
+        struct rigid_pose pose = c->motion->poses[t];
+        const double z_mm =
+            ((double)z - 0.5 * (double)(c->shape.nz - 1)) * c->shape.spacing_mm[2];
+        for (int a = 0; a < 2; a++) // a tilt shifts slices against each other
+            pose.t_mm[a] += pose.r[a][2] * z_mm;
+        float *frame = cine_frame(c->cine, z, t);
+        rigid_resample_plane(&c->shape, &pose, frame, work, frame);
+    }
+    return 0;
+}
+
+static void mark_rejected(const struct motion *m, struct cine *cine)
+{
+    for (size_t z = 0; z < cine->nz; z++) {
+        for (size_t t = 0; t < cine->nt; t++)
+            cine->is_missing[z * cine->nt + t] |= m->is_rejected[t];
+    }
+}
+
+int motion_correct(struct motion *motion, struct cine *cine, double worth_mm, int threads,
+                   struct err *err)
+{
+    struct correcting c = {.motion = motion, .cine = cine, .shape = shape_of(cine, 1)};
+    double most_mm = 0.0;
+    for (size_t t = 0; t < motion->nt; t++) {
+        double plane_mm, across_mm;
+        farthest(&c.shape, &motion->poses[t], &plane_mm, &across_mm);
+        most_mm = fmax(most_mm, fmax(plane_mm, across_mm));
+    }
+    if (most_mm < worth_mm)
+        return 0;
+    const size_t workers = threads < 1 ? 1 : (size_t)threads;
+    c.work = malloc(workers * 2 * cine_volume(cine) * sizeof(*c.work));
+    if (!c.work)
+        return err_set(err, ERR_NOMEM, "volumes for motion");
+    const int r = parallel_for(threads, cine->nt, correct_frame, &c, err);
+    free(c.work);
+    if (r < 0)
+        return r;
+    motion->is_corrected = true;
+    if (motion->rejected > 0) {
+        mark_rejected(motion, cine);
+        cine_fill_missing(cine);
+    }
+    return 0;
+}
+
+void motion_destroy(struct motion *motion)
+{
+    if (!motion)
+        return;
+    free(motion->poses);
+    free(motion->translation_mm);
+    free(motion->rotation_deg);
+    free(motion->residual);
+    free(motion->is_rejected);
+    free(motion);
+}

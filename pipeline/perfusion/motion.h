@@ -1,0 +1,54 @@
+/*
+ * motion: how the head moved during the scan, and undoing it.
+ *
+ * Every frame is aligned by itself to the mean of the first ones, on voxels of about 4 mm and then
+ * 2 mm, so that frames can be done in any order. Bone and skin drive it; contrast hardly matters.
+ */
+#ifndef PIPELINE_PERFUSION_MOTION_H
+#define PIPELINE_PERFUSION_MOTION_H
+
+#include "base/auto.h"
+#include "kernels/rigid.h"
+#include "pipeline/perfusion/cine.h"
+#include "pipeline/perfusion/head.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct motion {
+    size_t nt;
+    struct rigid_pose *poses; // [nt]
+    float *translation_mm;    // [nt] length of the shift of the volume's middle
+    float *rotation_deg;      // [nt]
+    float *residual;          // [nt] root mean square difference after alignment
+    uint8_t *is_rejected;     // [nt] residual > 3 x median: the frame was made up anew
+    size_t rejected;
+    double max_mm, max_deg;
+    bool is_corrected; // frames were resampled
+};
+
+/**
+ * Estimate motion of cine against reference, float [nz][ny][nx]. A head without enough edges counts
+ * as still. Errors: ERR_NOMEM.
+ */
+int motion_estimate(const struct cine *cine, const struct head *head,
+                    const float *reference, int threads, struct motion **ret,
+                    struct err *err);
+
+/**
+ * Resample the frames of cine to the reference if any moved more than worth_mm; within the plane
+ * always, across slices only where that is more than 0.3 of a slice. Frames that do not fit after
+ * that are marked missing and made up. Errors: ERR_NOMEM.
+ */
+int motion_correct(struct motion *motion, struct cine *cine, double worth_mm, int threads,
+                   struct err *err);
+
+/** Free motion; NULL is allowed. */
+void motion_destroy(struct motion *motion);
+
+AUTO_DEFINE(motion)
+
+#endif

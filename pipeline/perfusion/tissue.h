@@ -1,0 +1,35 @@
+/*
+ * tissue: where perfusion may be measured: brain without CSF, vessels and what is too dense.
+ */
+#ifndef PIPELINE_PERFUSION_TISSUE_H
+#define PIPELINE_PERFUSION_TISSUE_H
+
+#include "pipeline/perfusion/cine.h"
+#include "pipeline/perfusion/enhancement.h"
+#include "pipeline/perfusion/head.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct tissue_options {
+    double csf_hu;      // baseline below: CSF
+    double dense_hu;    // baseline above: calcification, blood
+    double vessel_part; // peak above this part of the artery's: a vessel
+};
+
+/**
+ * Mark parenchyma and vessels, uint8 [nz][ny][nx] each.
+ *
+ * Density is taken from a blur of baseline that the mask of the brain bounds, just wide enough
+ * for the noise left in it.
+ *
+ * Errors: ERR_NOMEM
+ */
+int tissue_mark(const struct cine *cine, const struct head *head,
+                const struct enhancement *e, double artery_peak,
+                const struct tissue_options *options, uint8_t *parenchyma,
+                uint8_t *vessels, struct err *err);
+
+#endif
