@@ -76,6 +76,7 @@ const rule SERIES[] = {
     {DCM_RequestAttributesSequence, false},
     {DCM_ReferencedPerformedProcedureStepSequence, false},
     {DCM_BodyPartExamined, false},
+    {DCM_Laterality, false},
     {DCM_AnatomicRegionSequence, false},
 };
 
@@ -137,7 +138,9 @@ template <size_t N> void copy(DcmItem &from, const rule (&rules)[N], DcmItem &to
     const std::string charset = charset_of(from, "");
     for (const rule &rule : rules) {
         DcmElement *element = nullptr;
-        if (from.findAndGetElement(rule.tag, element).good() && element)
+        // A sequence without items is as good as none, and often not allowed.
+        if (from.findAndGetElement(rule.tag, element).good()
+            && (element->ident() != EVR_SQ || element->getLength() > 0))
             copy_element(*element, charset, to);
         else if (rule.is_required)
             dcm::put(to, rule.tag, "");
@@ -211,6 +214,8 @@ void read_source(dcm_writer &writer)
 
 int dcm_writer_create(const dcm_write_context *context, dcm_writer **ret, err *err)
 {
+    if (!context->device_serial[0])
+        return err_set(err, ERR_FORMAT, "DeviceSerialNumber: the installation has none");
     return dcm::guard(err, [&] {
         auto writer = std::make_unique<dcm_writer>();
         writer->context = *context;
@@ -317,6 +322,13 @@ void dcm::put_image(dcm_writer &writer, const std::string &image_type, DcmDatase
 {
     put(to, DCM_ImageType, image_type);
     put(to, DCM_DerivationDescription, writer.description);
+}
+
+void dcm::put_laterality(DcmDataset &to)
+{
+    if (!to.tagExists(DCM_Laterality) && !to.tagExists(DCM_BodyPartExamined)
+        && !to.tagExists(DCM_AnatomicRegionSequence))
+        put(to, DCM_Laterality, "");
 }
 
 int dcm::finish(DcmDataset &from, const char *path, err *err)

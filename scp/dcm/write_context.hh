@@ -34,6 +34,8 @@ struct object {
 void start(dcm_writer &writer, const object &object, DcmDataset &to);
 /** What every image says besides. image_type: values joined by backslashes. */
 void put_image(dcm_writer &writer, const std::string &image_type, DcmDataset &to);
+/** Laterality, type 2C of images of paired parts: an unnamed part may be one. */
+void put_laterality(DcmDataset &to);
 /** Write a finished data set to path, synced, atomically. */
 int finish(DcmDataset &from, const char *path, err *err);
 

@@ -126,6 +126,7 @@ int write_map(dcm_writer &writer, size_t i, const char *path, err *err)
     DcmDataset to;
     dcm::start(writer, object, to);
     dcm::put_image(writer, image_type(map.quantity), to);
+    dcm::put_laterality(to);
     dcm::put_multi(writer, object, grid, grid.nz, to);
     put_pixel_format(to);
     dcm::put_dimensions(

@@ -36,6 +36,7 @@ int write_page(dcm_writer &writer, size_t i, const char *path, err *err)
     DcmDataset to;
     dcm::start(writer, object, to);
     dcm::put_image(writer, "DERIVED\\SECONDARY", to);
+    dcm::put_laterality(to);
     dcm::put(to, DCM_PatientOrientation, "");
     dcm::put(to, DCM_ConversionType, "WSD");
     dcm::put(to, DCM_BurnedInAnnotation, "YES");

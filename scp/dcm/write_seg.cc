@@ -157,6 +157,7 @@ int write_seg(dcm_writer &writer, const char *path, err *err)
     const dcm::object object = {"seg", UID_SegmentationStorage, "SEG", 1, "segmentation"};
     dcm::start(writer, object, to);
     dcm::put_image(writer, "DERIVED\\PRIMARY", to);
+    delete to.remove(DCM_Laterality); // segments say it, each for itself
     dcm::put_multi(writer, object, *result.grid, frames.size(), to);
     put_pixel_format(result, to);
     for (size_t i = 0; i < frames.size(); i++) {

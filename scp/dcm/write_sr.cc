@@ -223,8 +223,9 @@ void put_finding_group(report &r, const result_finding &finding)
 {
     const bool is_outlined = finding.segment >= 0;
     const std::string &frame_of_reference = r.writer.frame_of_reference_uid;
-    const double diameter_mm =
-        finding.diameter_mm > 0 ? finding.diameter_mm : r.found.grid->spacing_mm[0];
+    double diameter_mm = finding.diameter_mm;
+    if (!(diameter_mm > 0)) // spacing between columns: a voxel
+        diameter_mm = r.writer.context.series->frames[0].plane.spacing_mm[1];
     open_group(r,
                is_outlined ? r.found.segments.items[finding.segment].name : finding.name,
                finding.code);
@@ -402,7 +403,8 @@ void put_instance(DcmItem &study, const std::string &sop_class, const std::strin
 void put_document(const report &r, DcmDataset &to)
 {
     const std::string study_uid = text_of(to, DCM_StudyInstanceUID);
-    for (const DcmTagKey &tag : {DCM_BodyPartExamined, DCM_AnatomicRegionSequence})
+    for (const DcmTagKey &tag :
+         {DCM_BodyPartExamined, DCM_Laterality, DCM_AnatomicRegionSequence})
         delete to.remove(tag); // of images
     put_requests(to);
     dcm::put_empty_sequence(to, DCM_ReferencedPerformedProcedureStepSequence);
