@@ -130,7 +130,7 @@ static int init_nms(struct nms *nms, const struct op_call *call, struct err *err
                         .scores = scores,
                         .most = (int64_t)scalar_or(call, 2, 0),
                         .iou = scalar_or(call, 3, 0),
-                        .score = scalar_or(call, 4, -INFINITY),
+                        .score = scalar_or(call, 4, -HUGE_VAL),
                         .center = node_int(call->node, "center_point_box", 0)};
     return 0;
 }
@@ -210,7 +210,7 @@ static void bilinear(const struct align *a, double y, double x, double *value)
 
 static double align_bin(const struct align *a, int64_t by, int64_t bx)
 {
-    double sum = 0, top = -INFINITY;
+    double sum = 0, top = -HUGE_VAL;
     for (int64_t iy = 0; iy < a->grid_h; iy++) {
         const double y =
             a->y0 + a->bin_h * ((double)by + ((double)iy + 0.5) / (double)a->grid_h);
@@ -317,7 +317,7 @@ static double pool_bin(const struct tensor *x, int64_t plane, const double *roi,
     const int64_t y1 = clip(ceil((double)(by + 1) * h) + roi[1], x->dim[2]);
     const int64_t x0 = clip(floor((double)bx * w) + roi[0], x->dim[3]);
     const int64_t x1 = clip(ceil((double)(bx + 1) * w) + roi[0], x->dim[3]);
-    double top = y1 > y0 && x1 > x0 ? -INFINITY : 0;
+    double top = y1 > y0 && x1 > x0 ? -HUGE_VAL : 0;
     for (int64_t y = y0; y < y1; y++) {
         for (int64_t i = x0; i < x1; i++)
             top = fmax(top, op_number(x, (plane * x->dim[2] + y) * x->dim[3] + i));

@@ -59,7 +59,7 @@ struct seen {
 static struct seen look(const struct op_window *w, const double *x, const int64_t *at,
                         double p)
 {
-    struct seen s = {.max = -INFINITY, .arg = -1};
+    struct seen s = {.max = -HUGE_VAL, .arg = -1};
     int64_t k[OP_SPATIAL_MAX] = {0};
     do {
         int64_t offset = 0;

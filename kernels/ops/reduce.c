@@ -71,8 +71,8 @@ static double logarithm(double sum, double n)
 static const struct reduction REDUCTIONS[] = {
     {"ReduceSum", 0, take_sum, as_is},
     {"ReduceMean", 0, take_sum, divide},
-    {"ReduceMax", -INFINITY, take_max, as_is},
-    {"ReduceMin", INFINITY, take_min, as_is},
+    {"ReduceMax", -HUGE_VAL, take_max, as_is},
+    {"ReduceMin", HUGE_VAL, take_min, as_is},
     {"ReduceProd", 1, take_product, as_is},
     {"ReduceL1", 0, take_abs, as_is},
     {"ReduceL2", 0, take_square, root},
@@ -174,7 +174,7 @@ static double reduce_at(const struct reduction *r, const struct split *s, const 
             return r->finish(sum, 0);
     }
     if (exponents) {
-        top = -INFINITY;
+        top = -HUGE_VAL;
         do
             top = take_max(top, x[offset_of(at, s->red_stride, s->reduced)]);
         while (op_next(s->red_dim, s->reduced, at));

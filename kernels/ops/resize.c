@@ -69,7 +69,7 @@ static int fit_sizes(const struct op_call *call, const struct op_ints *sizes,
     const bool stretch = strcmp(policy, "stretch") == 0;
     if (!larger && !stretch && strcmp(policy, "not_larger") != 0)
         return err_set(err, ERR_UNSUPPORTED, "policy '%.20s'", policy);
-    double common = larger ? 0 : INFINITY;
+    double common = larger ? 0 : HUGE_VAL;
     for (size_t i = 0; i < sizes->count; i++) {
         const double n = (double)call->in[0]->dim[axes[i]];
         const double scale = (double)sizes->item[i] / n;
@@ -249,7 +249,7 @@ static double sample(const struct resize *r, int axis, int rank, const double *l
 {
     const double at = source_at(r, axis, rank, n, i);
     if (r->crop && (at < 0 || at > (double)(n - 1)))
-        return NAN; // taken as extrapolated by the caller
+        return nan(""); // taken as extrapolated by the caller
     if (*r->mode == 'n') {
         const double k = round_nearest(r->nearest, at);
         const int64_t p = k < 0 ? 0 : k > (double)(n - 1) ? n - 1 : (int64_t)k;

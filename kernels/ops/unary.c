@@ -158,7 +158,7 @@ static void map_clip(const void *ctx, size_t inputs, int n, double (*x)[OP_BLOCK
 
 static int run_clip(struct op_call *call, struct err *err)
 {
-    double bound[2] = {-INFINITY, INFINITY};
+    double bound[2] = {-HUGE_VAL, HUGE_VAL};
     if (call->node->opset < 11) {
         bound[0] = (double)node_float(call->node, "min", -INFINITY);
         bound[1] = (double)node_float(call->node, "max", INFINITY);
