@@ -1,7 +1,9 @@
 #include "kernels/engine.h"
 
 #include "base/err.h"
+#include "kernels/dnnl/dnnl_executor.h"
 #include "kernels/graph.h"
+#include "kernels/kernel.h"
 #include "kernels/onnx.h"
 #include "kernels/passes/pass.h"
 #include "kernels/plan.h"
@@ -15,15 +17,16 @@ struct engine {
     struct graph *graph; // optimised for the last shapes
     struct plan *plan;   // of graph
     char *passes_off;
-    const char *executor;
+    struct dnnl_executor *dnnl; // NULL: the reference runs all
     size_t memory_bytes;
     int threads;
+    long runs;
 };
 
 static int check_options(const struct engine_options *o, struct err *err)
 {
-    const char *executor = o->executor ? o->executor : "reference";
-    if (strcmp(executor, "reference") != 0)
+    const char *executor = o->executor ? o->executor : "dnnl";
+    if (strcmp(executor, "reference") != 0 && strcmp(executor, "dnnl") != 0)
         return err_set(err, ERR_CONFIG, "no executor is called '%.20s'", executor);
     if (o->precision && strcmp(o->precision, "f32") != 0)
         return err_set(err, ERR_CONFIG, "no precision is called '%.20s'", o->precision);
@@ -43,12 +46,16 @@ static int engine_create(const struct engine_options *options, struct engine **r
     auto_(engine) struct engine *engine = calloc(1, sizeof(*engine));
     if (!engine)
         return err_set(err, ERR_NOMEM, "an engine");
-    engine->executor = "reference";
     engine->threads = o->threads ? o->threads : 1;
     engine->memory_bytes = o->memory_bytes ? o->memory_bytes : (size_t)8 << 30;
     engine->passes_off = strdup(o->passes_off ? o->passes_off : "");
     if (!engine->passes_off)
         return err_set(err, ERR_NOMEM, "an engine");
+    if (!o->executor || strcmp(o->executor, "dnnl") == 0) {
+        const int bad = dnnl_executor_create(engine->threads, &engine->dnnl, err);
+        if (bad != 0)
+            return bad;
+    }
     *ret = take(engine);
     return 0;
 }
@@ -60,6 +67,7 @@ void engine_destroy(struct engine *engine)
     plan_destroy(engine->plan);
     graph_destroy(engine->graph);
     graph_destroy(engine->model);
+    dnnl_executor_destroy(engine->dnnl);
     free(engine->passes_off);
     free(engine);
 }
@@ -206,16 +214,21 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
     }
     const struct pass_context context = {.tensor_bytes = engine->memory_bytes,
                                          .off = engine->passes_off,
-                                         .executor = engine->executor};
+                                         .dnnl = engine->dnnl};
+    const struct kernel_maker maker = {dnnl_executor_make, engine->dnnl};
+    const struct plan_options options = {.max_bytes = engine->memory_bytes,
+                                         .share = !pass_is_off(&context, "share"),
+                                         .maker = engine->dnnl ? &maker : NULL};
     e = pass_run_all(graph, &context, err);
     if (e == 0)
-        e = plan_create(graph, engine->memory_bytes, &plan, err);
+        e = plan_create(graph, &options, &plan, err);
     if (e != 0)
         return e;
     plan_destroy(engine->plan);
     graph_destroy(engine->graph);
     engine->graph = take(graph);
     engine->plan = take(plan);
+    engine->runs = 0;
     return 0;
 }
 
@@ -223,6 +236,7 @@ int engine_run(struct engine *engine, const struct tensor *const *inputs,
                const struct tensor **outputs, struct err *err)
 {
     const int e = engine_prepare(engine, inputs, err);
+    engine->runs++;
     return e != 0 ? e : plan_run(engine->plan, inputs, outputs, err);
 }
 
@@ -244,6 +258,11 @@ void engine_report(const struct engine *engine, enum engine_report what, FILE *t
         if (!node->op)
             continue;
         fprintf(to, "%4zu %-20s", n, node->op->name);
+        if (what == ENGINE_AFTER && engine->runs > 0)
+            fprintf(to, " %9.3f ms",
+                    plan_seconds(engine->plan, n) * 1e3 / (double)engine->runs);
+        if (what == ENGINE_AFTER)
+            fprintf(to, " %-22s", plan_kernel_name(engine->plan, n));
         for (size_t i = 0; i < node->in_count; i++)
             report_value(g, node->in[i], to);
         fputs(" ->", to);

@@ -202,6 +202,47 @@ int graph_add_node(struct graph *graph, const struct op *op, const char *name,
     return 0;
 }
 
+int graph_insert_node(struct graph *graph, size_t at, const struct op *op,
+                      const char *name, const int *in, size_t in_count, const int *out,
+                      size_t out_count, struct node **ret, struct err *err)
+{
+    struct node *node;
+    const int e =
+        graph_add_node(graph, op, name, in, in_count, out, out_count, &node, err);
+    if (e != 0)
+        return e;
+    const struct node moved = *node;
+    const size_t last = graph->node_count - 1;
+    memmove(&graph->nodes[at + 1], &graph->nodes[at], (last - at) * sizeof(*node));
+    graph->nodes[at] = moved;
+    for (size_t i = 0; i < graph->value_count; i++) {
+        int *producer = &graph->values[i].producer;
+        if (*producer == (int)last)
+            *producer = (int)at;
+        else if (*producer >= (int)at)
+            (*producer)++;
+    }
+    *ret = &graph->nodes[at];
+    return 0;
+}
+
+void graph_take_over(struct graph *graph, size_t n, size_t last)
+{
+    const int value = graph->nodes[last].out[0];
+    graph_kill_node(graph, last);
+    graph->values[graph->nodes[n].out[0]].producer = -1;
+    graph->nodes[n].out[0] = value;
+    graph->values[value].producer = (int)n;
+}
+
+size_t value_bytes(const struct value *value)
+{
+    struct tensor shape = value->shape;
+    if (value->layout == LAYOUT_BLOCKED && shape.rank > 1)
+        shape.dim[1] = (shape.dim[1] + LAYOUT_BLOCK - 1) / LAYOUT_BLOCK * LAYOUT_BLOCK;
+    return tensor_bytes(&shape);
+}
+
 void graph_kill_node(struct graph *graph, size_t n)
 {
     struct node *node = &graph->nodes[n];
@@ -277,6 +318,7 @@ static int copy_value(struct graph *to, const struct value *from, struct err *er
         return e;
     struct value *v = &to->values[index];
     v->shape = from->shape;
+    v->layout = from->layout;
     v->constant = from->constant ? tensor_share(from->constant) : NULL;
     return 0;
 }

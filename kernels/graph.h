@@ -45,8 +45,18 @@ struct node {
     size_t in_count, out_count;
 };
 
+/** How a value's numbers lie in memory. Other than plain ones are made by the layout pass
+ * for one executor; the reference knows plain ones only. */
+enum layout {
+    LAYOUT_PLAIN,   // row-major as the shape says
+    LAYOUT_BLOCKED, // [n][c / 16][spatial...][16], channels filled up with zeros
+    LAYOUT_LAST,    // [n][spatial...][c]
+};
+enum { LAYOUT_BLOCK = 16 };
+
 struct value {
     char *name;
+    enum layout layout;
     struct tensor shape;     // its type and shape; rank -1 or dim -1: not known; no data
     struct tensor *constant; // its numbers, if they are known
     int producer;            // index of a node, -1 if none makes it
@@ -88,6 +98,16 @@ int graph_add_output(struct graph *graph, int value, struct err *err);
 int graph_add_node(struct graph *graph, const struct op *op, const char *name,
                    const int *in, size_t in_count, const int *out, size_t out_count,
                    struct node **ret, struct err *err);
+/** Append a node and move it to place at, in front of the node that is there. Indices of
+ * nodes from at on grow by one. Errors: as graph_add_node(). */
+int graph_insert_node(struct graph *graph, size_t at, const struct op *op,
+                      const char *name, const int *in, size_t in_count, const int *out,
+                      size_t out_count, struct node **ret, struct err *err);
+/** Let node n make value as its output 0, in place of the node last that did, which goes; what
+ * n made before has no producer any more. */
+void graph_take_over(struct graph *graph, size_t n, size_t last);
+/** Bytes of a value in its layout; its shape must be known. */
+size_t value_bytes(const struct value *value);
 /** Take node n out: its outputs have no producer any more. */
 void graph_kill_node(struct graph *graph, size_t n);
 /** Let whoever reads value from read value to instead, outputs of the graph excepted. */

@@ -10,22 +10,29 @@
 
 #include "base/auto.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct err;
 struct graph;
+struct kernel_maker;
 struct plan;
 struct tensor;
 
+struct plan_options {
+    size_t max_bytes; // of the arena, and of what one node may allocate while it runs
+    bool share;       // values share memory
+    const struct kernel_maker *maker; // NULL: the reference runs every node
+};
+
 /**
- * Plan to run graph, which must outlive the plan and not change. The arena and what is
- * allocated while it runs stay under max_bytes together.
+ * Plan to run graph, which must outlive the plan and not change.
  *
- * Errors: ERR_LIMIT, ERR_NOMEM
+ * Errors: ERR_LIMIT, ERR_NOMEM, those of the maker
  */
-int plan_create(const struct graph *graph, size_t max_bytes, struct plan **ret,
-                struct err *err);
+int plan_create(const struct graph *graph, const struct plan_options *options,
+                struct plan **ret, struct err *err);
 void plan_destroy(struct plan *plan);
 AUTO_DEFINE(plan)
 
@@ -41,5 +48,9 @@ int plan_run(struct plan *plan, const struct tensor *const *inputs,
 /** Bytes of the arena, and of all values as if none shared memory. */
 size_t plan_arena_bytes(const struct plan *plan);
 size_t plan_values_bytes(const struct plan *plan);
+/** The code that runs node n: what its kernel is called, or "reference". */
+const char *plan_kernel_name(const struct plan *plan, size_t n);
+/** Seconds that node n took in all runs so far. */
+double plan_seconds(const struct plan *plan, size_t n);
 
 #endif

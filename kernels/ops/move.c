@@ -115,8 +115,9 @@ static int run_concat(struct op_call *call, struct err *err)
         for (size_t k = 0; k < call->in_count; k++) {
             const struct tensor *in = call->in[k];
             const size_t bytes = (size_t)tensor_span(in, axis, in->rank) * size;
-            if (bytes > 0)
-                memcpy(to, (const char *)in->data + (size_t)o * bytes, bytes);
+            const char *from = (const char *)in->data + (size_t)o * bytes;
+            if (bytes > 0 && to != from) // a planner may have put it there already
+                memcpy(to, from, bytes);
             to += bytes;
         }
     }

@@ -8,7 +8,14 @@
 static const struct pass PASSES[] = {
     {"fold", "computes what depends on constants and frozen shapes alone", NULL,
      pass_fold},
-    {"dead", "removes nodes whose results nobody reads", NULL, pass_dead},
+    {"padding", "takes zero padding into convolutions", false, pass_padding},
+    {"batchnorm", "takes BatchNormalization into convolutions", false, pass_batchnorm},
+    {"affine", "takes factors and terms of channels into convolutions", NULL,
+     pass_affine},
+    {"residual", "adds residuals inside convolutions", false, pass_residual},
+    {"activation", "applies activations inside convolutions", false, pass_activation},
+    {"dead", "removes nodes whose results nobody reads", false, pass_dead},
+    {"layout", "lays values around convolutions as oneDNN likes them", true, pass_layout},
 };
 enum { PASS_COUNT = sizeof(PASSES) / sizeof(PASSES[0]) };
 
@@ -44,7 +51,7 @@ static int check_names(const struct pass_context *context, struct err *err)
 {
     for (const char *at = context->off, *next; at; at = next) {
         const size_t length = name_at(at, &next);
-        bool known = length == 0;
+        bool known = length == 0 || is_name("share", at, length);
         for (size_t i = 0; i < PASS_COUNT; i++)
             known = known || is_name(PASSES[i].name, at, length);
         if (!known)
@@ -61,8 +68,7 @@ int pass_run_all(struct graph *graph, const struct pass_context *context, struct
         e = step_infer_all(graph, context->tensor_bytes, err);
     for (size_t i = 0; e == 0 && i < PASS_COUNT; i++) {
         const struct pass *pass = &PASSES[i];
-        if (pass_is_off(context, pass->name)
-            || (pass->executor && strcmp(pass->executor, context->executor) != 0))
+        if (pass_is_off(context, pass->name) || (pass->for_dnnl && !context->dnnl))
             continue;
         e = pass->run(graph, context, err);
         if (e == 0)

@@ -34,7 +34,7 @@ static void stops_at_the_ends_of_a_type(void **state)
         double in, out;
     } cases[] = {
         {TENSOR_U8, 300, 255},        {TENSOR_U8, -1, 0},
-        {TENSOR_I8, -129, -128},      {TENSOR_I8, nan(""), 0},
+        {TENSOR_I8, -129, -128},      {TENSOR_I8, (double)NAN, 0},
         {TENSOR_BOOL, 0.25, 1},       {TENSOR_I64, 1e30, 0x1p63},
         {TENSOR_I32, 1.9, 1},         {TENSOR_U64, 1e30, 0x1p64},
         {TENSOR_F32, 0.5, 0.5},       {TENSOR_F16, 65520, HUGE_VAL},

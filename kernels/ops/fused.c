@@ -1,0 +1,84 @@
+/*
+ * fused: operators of our own domain that passes make of several.
+ *
+ *     hilum.Conv, hilum.ConvTranspose:  y = activation(conv(x, w, b) + residual)
+ *
+ * Attributes are those of the convolution, with activation (the name of an operator of one
+ * number) and that operator's own (alpha, beta, min, max). hilum.Layout brings a value to
+ * another layout; it is for executors that have layouts and has no reference.
+ */
+#include "kernels/ops/op.h"
+
+#include "base/err.h"
+
+#include <string.h>
+
+enum { CONV_OPSET = 11 };
+
+/** The call of the convolution inside. */
+static int inner_call(const struct op_call *call, struct op_call *inner,
+                      struct node *node, struct err *err)
+{
+    const int e = op_find("", call->node->op->name, CONV_OPSET, &node->op, err);
+    node->attrs = call->node->attrs;
+    node->attr_count = call->node->attr_count;
+    node->opset = CONV_OPSET;
+    *inner = *call;
+    inner->node = node;
+    inner->in_count = call->in_count < 3 ? call->in_count : 3;
+    return e;
+}
+
+static int infer_fused(struct op_call *call, struct err *err)
+{
+    struct op_call inner;
+    struct node node = {0};
+    int e = inner_call(call, &inner, &node, err);
+    if (e == 0)
+        e = node.op->infer(&inner, err);
+    if (e == 0 && op_has(call, 3) && !tensor_has_shape_of(call->in[3], call->out[0]))
+        e = err_set(err, ERR_FORMAT, "the residual has another shape");
+    return e;
+}
+
+static int apply(const struct op_call *call, const char *name, int opset,
+                 const struct tensor *second, struct err *err)
+{
+    struct node node = {.attrs = call->node->attrs, .attr_count = call->node->attr_count};
+    const struct tensor *in[2] = {call->out[0], second};
+    struct op_call step = {.node = &node,
+                           .in = in,
+                           .in_count = second ? 2 : 1,
+                           .out = call->out,
+                           .out_count = 1};
+    node.opset = opset;
+    const int e = op_find("", name, opset, &node.op, err);
+    return e != 0 ? e : node.op->run(&step, err);
+}
+
+static int run_fused(struct op_call *call, struct err *err)
+{
+    struct op_call inner;
+    struct node node = {0};
+    int e = inner_call(call, &inner, &node, err);
+    if (e == 0)
+        e = node.op->run(&inner, err);
+    if (e == 0 && op_has(call, 3))
+        e = apply(call, "Add", 7, call->in[3], err);
+    const char *activation = node_string(call->node, "activation", "");
+    // Clip's bounds were attributes up to opset 6: so they are here.
+    if (e == 0 && *activation)
+        e = apply(call, activation, strcmp(activation, "Clip") == 0 ? 6 : 20, NULL, err);
+    return e;
+}
+
+#define CONV \
+    " auto_pad dilations group kernel_shape pads strides activation alpha beta min max "
+#define DECONV CONV "output_padding output_shape "
+
+const struct op op_fused_rows[] = {
+    {"hilum", "Conv", 1, 2, 4, 1, CONV, infer_fused, run_fused},
+    {"hilum", "ConvTranspose", 1, 2, 3, 1, DECONV, infer_fused, run_fused},
+    {"hilum", "Layout", 1, 1, 1, 1, "", op_infer_same, NULL},
+    {0},
+};
