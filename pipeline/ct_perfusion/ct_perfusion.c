@@ -123,8 +123,12 @@ static int stage_maps(struct ct_job *job, struct err *err)
         return r;
     mark_sites(job, &job->artery.aif);
     mark_sites(job, &job->artery.vof);
-    return maps_compute(job->cine, job->enhancement, job->parenchyma, &job->axis,
-                        job->aif, &job->options.maps, job->in->threads, &job->maps, err);
+    r = maps_compute(job->cine, job->enhancement, job->parenchyma, &job->axis, job->aif,
+                     &job->options.maps, job->in->threads, &job->maps, err);
+    if (r == 0)
+        tissue_drop_vessels(job->cine, &job->options.tissue, job->maps, job->parenchyma,
+                            job->vessels);
+    return r;
 }
 
 static int check_sides(struct ct_job *job, struct err *err)

@@ -9,8 +9,8 @@
 
 static const double TOP_PART = 0.03; // of the voxels within the skull are candidates
 static const float AIF_WIDTH_MAX_S = 20.0f, AIF_UNREST_MAX = 0.12f;
-static const float VEIN_LATER_S = 1.5f;
-static const double BONE_HU = 150.0; // baseline of a voxel that is no vessel
+static const float VEIN_LATER_S = 1.5f, VEIN_LATEST_S = 20.0f; // after the artery
+static const float BLOOD_LO_HU = -10.0f, BLOOD_HI_HU = 100.0f; // baseline of a vessel
 
 enum { AIF_HALF = 2, AIF_VOXELS = 6, AIF_VOXELS_MIN = 3, VOF_HALF = 4, VOF_VOXELS = 12 };
 
@@ -72,7 +72,8 @@ static bool is_candidate(const struct search *s, size_t i, float bound)
     const size_t plane = cine_plane(s->cine), z = i / plane;
     const bool is_edge = s->cine->nz > 4 && (z == 0 || z + 1 == s->cine->nz);
     return s->e->peak[i] >= bound && (double)s->e->peak[i] <= s->options->peak_max
-           && (double)s->e->baseline[i] < BONE_HU && !is_edge;
+           && s->e->baseline[i] > BLOOD_LO_HU && s->e->baseline[i] < BLOOD_HI_HU
+           && !is_edge;
 }
 
 static int collect(struct search *s, const uint8_t *inside, float bound, struct err *err)
@@ -128,8 +129,9 @@ static void score_veins(struct search *s, const struct artery_vessel *aif)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct curve *c = &s->found[i].shape;
-        const bool is_bad = c->ttp_s < aif->shape.ttp_s + VEIN_LATER_S || c->area <= 0.0f
-                            || c->unrest > 2.0f * AIF_UNREST_MAX;
+        const bool is_bad = c->ttp_s < aif->shape.ttp_s + VEIN_LATER_S
+                            || c->ttp_s > aif->shape.ttp_s + VEIN_LATEST_S
+                            || c->area <= 0.0f || c->unrest > 2.0f * AIF_UNREST_MAX;
         s->found[i].score = is_bad ? 0.0f : c->area;
     }
 }

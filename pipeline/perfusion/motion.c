@@ -13,9 +13,10 @@ static const double GRID_MM = 2.0; // of the fine level
 static const double NEAR_MM =
     14.0;                         // how far from the brain skull and scalp are looked at
 static const double ACROSS = 0.3; // of a slice: less is left alone
-static const double LEAST_MM = 0.1; // a frame that moved less is left alone
-static const double MISFIT = 3.0;   // times the median residual
-static const size_t SLICES_MIN = 4; // with fewer, motion across them is not estimated
+static const double LEAST_MM = 0.1;   // a frame that moved less is left alone
+static const double MISFIT = 3.0;     // times the median residual,
+static const float MISFIT_HU = 30.0f; // and more than contrast alone makes
+static const size_t SLICES_MIN = 4;   // with fewer, motion across them is not estimated
 
 enum { LEVELS = 2 };
 
@@ -134,7 +135,7 @@ static void sum_up(struct motion *m, float *work)
     for (size_t t = 0; t < m->nt; t++) {
         m->max_mm = fmax(m->max_mm, (double)m->translation_mm[t]);
         m->max_deg = fmax(m->max_deg, (double)m->rotation_deg[t]);
-        m->is_rejected[t] = m->residual[t] > bound && bound > 0.0f;
+        m->is_rejected[t] = m->residual[t] > bound && m->residual[t] > MISFIT_HU;
         m->rejected += m->is_rejected[t];
     }
 }

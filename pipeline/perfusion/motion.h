@@ -24,7 +24,7 @@ struct motion {
     float *translation_mm;    // [nt] length of the shift of the volume's middle
     float *rotation_deg;      // [nt]
     float *residual;          // [nt] root mean square difference after alignment
-    uint8_t *is_rejected;     // [nt] residual > 3 x median: the frame was made up anew
+    uint8_t *is_rejected; // [nt] residual > 3 x median and > 30 HU: the frame was made up
     size_t rejected;
     double max_mm, max_deg;
     bool is_corrected; // frames were resampled

@@ -57,3 +57,15 @@ int tissue_mark(const struct cine *cine, const struct head *head,
     free(work);
     return 0;
 }
+
+void tissue_drop_vessels(const struct cine *cine, const struct tissue_options *options,
+                         struct maps *maps, uint8_t *parenchyma, uint8_t *vessels)
+{
+    for (size_t i = 0; i < cine_volume(cine); i++) {
+        if (!parenchyma[i] || (double)maps->cbv[i] <= options->vessel_cbv)
+            continue;
+        parenchyma[i] = 0;
+        vessels[i] = 1;
+        maps->cbf[i] = maps->cbv[i] = maps->mtt[i] = maps->tmax[i] = 0.0f;
+    }
+}

@@ -7,6 +7,7 @@
 #include "pipeline/perfusion/cine.h"
 #include "pipeline/perfusion/enhancement.h"
 #include "pipeline/perfusion/head.h"
+#include "pipeline/perfusion/maps.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct tissue_options {
     double csf_hu;      // baseline below: CSF
     double dense_hu;    // baseline above: calcification, blood
     double vessel_part; // peak above this part of the artery's: a vessel
+    double vessel_cbv;  // ml/100 g, blood volume above: a vessel
 };
 
 /**
@@ -31,5 +33,9 @@ int tissue_mark(const struct cine *cine, const struct head *head,
                 const struct enhancement *e, double artery_peak,
                 const struct tissue_options *options, uint8_t *parenchyma,
                 uint8_t *vessels, struct err *err);
+
+/** Take voxels whose blood volume is that of a vessel out of parenchyma and maps. */
+void tissue_drop_vessels(const struct cine *cine, const struct tissue_options *options,
+                         struct maps *maps, uint8_t *parenchyma, uint8_t *vessels);
 
 #endif
