@@ -22,7 +22,6 @@ struct child {
     struct loop_process *process;
     struct channel *channel;
     bool is_inside;    // a hook is running
-    bool is_ending;    // exited() is running: it frees
     bool is_destroyed; // from inside a hook: freed when that returns
 };
 
@@ -32,7 +31,7 @@ struct child {
 static void settle(struct child *child)
 {
     child->is_inside = false;
-    if (child->is_destroyed && !child->is_ending)
+    if (child->is_destroyed)
         free(child);
 }
 
@@ -62,14 +61,10 @@ static void exited(void *ctx, int64_t status, int signal)
         snprintf(how, sizeof(how), "exit status %lld", (long long)status);
     loop_process_destroy(child->process);
     child->process = NULL;
-    child->is_ending = true;
-    channel_drain(child->channel); // its last words come before its end
-    child->is_ending = false;
     channel_destroy(child->channel);
     child->channel = NULL;
     child->is_inside = true;
-    if (!child->is_destroyed)
-        child->hooks.ended(child->hooks.ctx, child, how);
+    child->hooks.ended(child->hooks.ctx, child, how);
     settle(child);
 }
 

@@ -12,10 +12,20 @@ import pydicom
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def make(folder, *options):
-    subprocess.run([ROOT / 'tools/phantom', 'ct-perfusion', '--out', folder, *map(str, options)],
+def make_kind(kind, folder, *options):
+    subprocess.run([ROOT / 'tools/phantom', kind, '--out', folder, *map(str, options)],
                    check=True, capture_output=True)
     return sorted((pathlib.Path(folder) / 'dicom').iterdir())
+
+
+def make(folder, *options):
+    return make_kind('ct-perfusion', folder, *options)
+
+
+def make_cine(folder, *options):
+    """The files, and truth.json."""
+    files = make_kind('cardiac-cine', folder, *options)
+    return files, json.loads((pathlib.Path(folder) / 'truth/truth.json').read_text())
 
 
 class Phantom(unittest.TestCase):
@@ -76,6 +86,88 @@ class Phantom(unittest.TestCase):
                 self.assertEqual(hypo.sum(), 0)
             else:  # columns run to the patient's left
                 self.assertGreater(sign * (np.argwhere(hypo)[:, 2].mean() - 31.5), 5)
+
+
+class Cine(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.out = pathlib.Path(self.folder.name)
+
+    def test_every_layout_is_valid_and_holds_its_slices_and_phases(self):
+        for layout, count, series in (('ge', 12, 1), ('siemens', 12, 3), ('enhanced', 1, 1)):
+            files, _ = make_cine(self.out / layout, '--size', 64, '--slices', 3, '--phases', 4, '--layout', layout)
+            self.assertEqual(len(files), count)
+            self.assertEqual(len({pydicom.dcmread(f).SeriesInstanceUID for f in files}), series)
+            for file in files:
+                said = subprocess.run(['dciodvfy', file], capture_output=True, text=True)
+                self.assertNotRegex(said.stdout + said.stderr, '(?m)^(Error|Warning)')
+            said = subprocess.run(['dcentvfy', *files], capture_output=True, text=True)
+            self.assertNotIn('Error', said.stdout + said.stderr)
+        ds = pydicom.dcmread(self.out / 'enhanced/dicom/007-00001.dcm')
+        self.assertEqual(ds.NumberOfFrames, 12)
+        places = {tuple(g.PlanePositionSequence[0].ImagePositionPatient) for g in ds.PerFrameFunctionalGroupsSequence}
+        self.assertEqual(len(places), 3)
+
+    def test_the_same_seed_gives_the_same_bytes(self):
+        def digest(name, seed):
+            files, _ = make_cine(self.out / name, '--size', 64, '--slices', 2, '--phases', 2, '--seed', seed)
+            return [hashlib.sha256(f.read_bytes()).hexdigest() for f in files]
+        first = digest('a', 3)
+        self.assertEqual(first, digest('b', 3))
+        self.assertFalse(set(first) & set(digest('c', 4)))
+
+    def test_images_and_areas_add_up_to_the_volumes(self):
+        files, truth = make_cine(self.out / 'p', '--size', 192, '--phases', 20, '--edv', 150, '--esv', 60, '--noise', 0)
+        self.assertAlmostEqual(truth['ef_percent'], 60, delta=0.5)
+        pixel_mm2 = truth['spacing_mm'][1] ** 2
+        stacks = {}
+        for f in files:
+            ds = pydicom.dcmread(f)
+            stacks.setdefault(tuple(ds.ImagePositionPatient), []).append((float(ds.TriggerTime), ds.pixel_array))
+        self.assertEqual(len(stacks), 14)
+        for name, volume in (('ed', 150), ('es', 60)):
+            phase = truth[f'{name}_phase']
+            self.assertAlmostEqual(truth['lv_ml'][phase] / volume, 1, delta=0.01)
+            self.assertAlmostEqual(truth['simpson_ml'][phase] / volume, 1, delta=0.015)
+            label = np.load(self.out / f'p/truth/label_{name}.npy')
+            counted = (label == 1).sum() * pixel_mm2 * truth['spacing_mm'][0] / 1000
+            self.assertAlmostEqual(counted / volume, 1, delta=0.02)
+            planes = [sorted(of, key=lambda p: p[0])[phase][1] for of in stacks.values()]
+            middle = [k for k, area in enumerate(truth['area_mm2']) if area[phase] > 700]
+            for k in middle:  # blood is brighter than its wall
+                wall, cavity = planes[k][label[k] == 2].mean(), planes[k][label[k] == 1].mean()
+                self.assertGreater(cavity, 1.5 * wall)
+
+    def test_the_stack_is_regular_and_stands_on_the_long_axis(self):
+        files, truth = make_cine(self.out / 's', '--size', 64, '--slices', 5, '--phases', 3, '--spacing', 10,
+                                 '--thickness', 6, '--long-axis')
+        normals, along = set(), {}
+        for ds in map(pydicom.dcmread, files):
+            row, column = np.array(ds.ImageOrientationPatient[:3]), np.array(ds.ImageOrientationPatient[3:])
+            normal = np.cross(row.astype(float), column.astype(float))
+            self.assertAlmostEqual(float(np.linalg.norm(normal)), 1, places=4)
+            normals.add(tuple(np.round(normal, 3)))
+            if ds.SeriesNumber == 7:
+                along.setdefault(round(float(normal @ np.array(ds.ImagePositionPatient, float)), 2), []).append(ds)
+        self.assertEqual(len(normals), 3)  # the stack and two long-axis planes
+        self.assertEqual(np.round(np.diff(sorted(along)), 2).tolist(), [10.0] * 4)
+        self.assertTrue(all(len({float(d.TriggerTime) for d in of}) == 3 for of in along.values()))
+        self.assertEqual(truth['written_slices'], [0, 1, 2, 3, 4])
+
+    def test_defects_are_what_they_say(self):
+        small = ('--size', 64, '--slices', 5, '--phases', 4)
+        files, truth = make_cine(self.out / 'gap', *small, '--defect', 'missing-slice')
+        self.assertEqual((len(files), truth['written_slices']), (16, [0, 1, 3, 4]))
+        files, _ = make_cine(self.out / 'one', *small, '--defect', 'one-phase')
+        self.assertEqual(len(files), 5)
+        _, truth = make_cine(self.out / 'none', *small, '--defect', 'no-heart')
+        self.assertEqual(np.load(self.out / 'none/truth/label_ed.npy').max(), 0)
+        self.assertEqual(truth['volumes_ml'], {})
+        files, truth = make_cine(self.out / 'rr', *small, '--defect', 'arrhythmia')
+        said = {int(pydicom.dcmread(f).NominalInterval) for f in files}
+        self.assertEqual(said, {int(rr) for rr in truth['rr_ms']})
+        self.assertGreater(max(said) - min(said), 0.1 * 880)
 
 
 if __name__ == '__main__':

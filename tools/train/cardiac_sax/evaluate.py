@@ -94,6 +94,17 @@ def dice(a, b):
     return 2 * float((a & b).sum()) / float(total) if total else 1.0
 
 
+def contour_area(mask):
+    """
+    Pixels inside the polygon through the centres of the mask's edge pixels, by Pick's theorem.
+
+    The PNG masks that train the network hold every pixel that the expert's contour touches: over the
+    three cine studies they are 5.6 % larger than the contours themselves. This undoes it.
+    """
+    edge = mask & ~ndimage.binary_erosion(mask)
+    return max(0.0, float(mask.sum()) - float(edge.sum()) / 2 - 1) if mask.any() else 0.0
+
+
 def measure_patients(net, samples):
     """{patient: {dice (of all pixels of its slices), slice_mean, slices: {name: dice}}}"""
     out = {}
@@ -136,7 +147,7 @@ def expert_phases(stacks):
 
 
 def measure_study(net, study):
-    """Volumes on the slices and phases that the experts drew, beside theirs; ml."""
+    """Volumes by contour on the slices and phases that the experts drew, beside theirs; ml."""
     stacks = phases_of(study)
     flat = [s for _, of in stacks for s in of]
     masks, _ = segment(net, [s.pixels for s in flat], study.spacing_mm)
@@ -147,13 +158,13 @@ def measure_study(net, study):
     for name, rank in zip(('ed', 'es'), ranks):
         drawn = [of[rank] for _, of in stacks if len(of) > rank and of[rank].endo is not None]
         out[f'{name}_phase'] = rank
-        out[f'{name}_expert_ml'] = round(sum(int(s.endo.sum()) for s in drawn) * ml, 1)
-        out[f'{name}_ml'] = round(sum(int(found[id(s)].sum()) for s in drawn) * ml, 1)
+        out[f'{name}_expert_ml'] = round(sum(s.endo_area for s in drawn) * ml, 1)
+        out[f'{name}_ml'] = round(sum(contour_area(found[id(s)]) for s in drawn) * ml, 1)
         out[f'{name}_dice'] = round(dice(np.stack([found[id(s)] for s in drawn]), np.stack([s.endo for s in drawn])), 4)
     for kind in ('', '_expert'):
         out[f'ef{kind}'] = round(100 * (1 - out[f'es{kind}_ml'] / out[f'ed{kind}_ml']), 1)
     # The curve over all slices that experts drew at ED, all phases: where the network sees ED and ES.
     at_ed = [of for _, of in stacks if of[ranks[0]].endo is not None]
-    curve = [sum(int(found[id(of[k])].sum()) for of in at_ed) * ml for k in range(min(len(of) for of in at_ed))]
+    curve = [sum(contour_area(found[id(of[k])]) for of in at_ed) * ml for k in range(min(len(of) for of in at_ed))]
     out['ed_phase_found'], out['es_phase_found'] = int(np.argmax(curve)), int(np.argmin(curve))
     return out

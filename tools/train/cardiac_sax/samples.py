@@ -52,6 +52,11 @@ def fill_polygon(points, shape):
     return share >= 0.5
 
 
+def polygon_area(points):
+    x, y = points.T
+    return 0.5 * abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1)))
+
+
 @dataclasses.dataclass
 class Slice:
     """One image of a cine study; contours are experts' masks or None."""
@@ -60,6 +65,7 @@ class Slice:
     position_mm: float  # along the normal of the stack
     trigger_ms: float
     endo: np.ndarray = None
+    endo_area: float = 0.0  # pixels, of the contour itself
     epi: np.ndarray = None
 
 
@@ -86,11 +92,12 @@ def read_pixels(path, scratch):
 
 
 def read_contours(folder, kind, shape):
-    """{image number: mask}"""
+    """{image number: (mask, area)}"""
     out = {}
     for path in sorted(folder.glob(f'IM-*-{kind}contour-manual.txt')):
         number = int(re.match(r'IM-\d+-(\d+)-', path.name).group(1))
-        out[number] = fill_polygon(np.loadtxt(path), shape)
+        points = np.loadtxt(path)
+        out[number] = fill_polygon(points, shape), polygon_area(points)
     return out
 
 
@@ -109,7 +116,8 @@ def load_studies(data):
         endo = read_contours(folder / 'contours/i-contours', 'i', slices[0].pixels.shape)
         epi = read_contours(folder / 'contours/o-contours', 'o', slices[0].pixels.shape)
         for s in slices:
-            s.endo, s.epi = endo.get(s.number), epi.get(s.number)
+            s.endo, s.endo_area = endo.get(s.number, (None, 0.0))
+            s.epi = epi.get(s.number, (None, 0.0))[0]
         patient = STUDY_OF.get(folder.name, folder.name)
         studies.append(Study(patient, folder.name, spacing_mm, slices))
     return studies
