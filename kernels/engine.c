@@ -1,7 +1,7 @@
 #include "kernels/engine.h"
 
 #include "base/err.h"
-#include "kernels/dnnl/dnnl_executor.h"
+#include "kernels/executor.h"
 #include "kernels/graph.h"
 #include "kernels/kernel.h"
 #include "kernels/onnx.h"
@@ -17,7 +17,7 @@ struct engine {
     struct graph *graph; // optimised for the last shapes
     struct plan *plan;   // of graph
     char *passes_off;
-    struct dnnl_executor *dnnl; // NULL: the reference runs all
+    struct executor *executor; // NULL: the reference runs all
     size_t memory_bytes;
     int threads;
     long runs;
@@ -52,7 +52,7 @@ static int engine_create(const struct engine_options *options, struct engine **r
     if (!engine->passes_off)
         return err_set(err, ERR_NOMEM, "an engine");
     if (!o->executor || strcmp(o->executor, "dnnl") == 0) {
-        const int bad = dnnl_executor_create(engine->threads, &engine->dnnl, err);
+        const int bad = executor_create(engine->threads, &engine->executor, err);
         if (bad != 0)
             return bad;
     }
@@ -67,7 +67,7 @@ void engine_destroy(struct engine *engine)
     plan_destroy(engine->plan);
     graph_destroy(engine->graph);
     graph_destroy(engine->model);
-    dnnl_executor_destroy(engine->dnnl);
+    executor_destroy(engine->executor);
     free(engine->passes_off);
     free(engine);
 }
@@ -214,11 +214,11 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
     }
     const struct pass_context context = {.tensor_bytes = engine->memory_bytes,
                                          .off = engine->passes_off,
-                                         .dnnl = engine->dnnl};
-    const struct kernel_maker maker = {dnnl_executor_make, engine->dnnl};
+                                         .executor = engine->executor};
+    const struct kernel_maker maker = {executor_make, engine->executor};
     const struct plan_options options = {.max_bytes = engine->memory_bytes,
                                          .share = !pass_is_off(&context, "share"),
-                                         .maker = engine->dnnl ? &maker : NULL};
+                                         .maker = engine->executor ? &maker : NULL};
     e = pass_run_all(graph, &context, err);
     if (e == 0)
         e = plan_create(graph, &options, &plan, err);

@@ -22,6 +22,7 @@ int cmd_send(int argc, char **argv);
 int cmd_check_config(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_release(int argc, char **argv);
+int cmd_model(int argc, char **argv);
 
 struct err;
 /** "hilum COMMAND: text" to stderr; gives CMD_FAILED. */

@@ -1,4 +1,4 @@
-#include "src/cmd_model.h"
+#include "src/cmd.h"
 
 #include "base/err.h"
 #include "base/file.h"
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { INPUTS_MAX = 256 };
 
@@ -28,15 +29,9 @@ static const char USAGE[] =
     "\n"
     "  --precision P       f32\n"
     "  --threads N         1 unless given\n"
-    "  --executor E        reference: plain C, slow\n"
+    "  --executor E        dnnl unless given; reference: plain C, slow\n"
     "  --passes-off A,B    leave out these passes of the optimiser\n"
     "  --memory-mib N      most that reading and running may take (8192)\n";
-
-static int complain(const struct err *err)
-{
-    fprintf(stderr, "hilum model: %s\n", err->text);
-    return 1;
-}
 
 /* Arrays to tensors and back. */
 
@@ -264,12 +259,23 @@ static int read_options(int argc, char **argv, struct request *r)
     return 0;
 }
 
+/** libgomp reads how its threads shall wait when it loads, and without a word they burn the
+ * cores that others need: so the program begins again with the word said. */
+static void wait_passively(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY"))
+        return;
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    execv("/proc/self/exe", argv - 1); // main handed us its own words from the second on
+}
+
 int cmd_model(int argc, char **argv)
 {
+    wait_passively(argv);
     struct request r = {0};
     struct err err = {0};
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-        return fputs(USAGE, stdout), 0;
+        return fputs(USAGE, stdout), CMD_DONE;
     for (int i = 0; argc >= 2 && i < VERB_COUNT; i++) {
         if (strcmp(VERBS[i].name, argv[1]) != 0)
             continue;
@@ -279,7 +285,7 @@ int cmd_model(int argc, char **argv)
         int e = engine_open(r.model, &r.options, &engine, &err);
         if (e == 0)
             e = VERBS[i].run(&r, engine, &err);
-        return e == 0 ? 0 : complain(&err);
+        return e == 0 ? CMD_DONE : cmd_fail("model", &err);
     }
-    return fputs(USAGE, stderr), 2;
+    return fputs(USAGE, stderr), CMD_USAGE;
 }

@@ -16,6 +16,7 @@ static const struct {
     {"send", "store DICOM files to another node", cmd_send},
     {"replay", "try dead letters and failed jobs again", cmd_replay},
     {"release", "take a study as complete now", cmd_release},
+    {"model", "look at, check and run networks", cmd_model},
     {"check-config", "check a configuration file", cmd_check_config},
 };
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };

@@ -105,31 +105,6 @@ int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
     return e == ERR_UNSUPPORTED ? 0 : e; // then the reference does it
 }
 
-bool dnnl_executor_can(struct dnnl_executor *executor, struct graph *graph, size_t n,
-                       enum layout in, enum layout out)
-{
-    const struct node *node = &graph->nodes[n];
-    struct value *a = &graph->values[node->in[0]], *b = &graph->values[node->out[0]];
-    const enum layout old_in = a->layout, old_out = b->layout;
-    struct kernel *kernel = NULL;
-    struct err err;
-    a->layout = in;
-    b->layout = out;
-    // A residual lies like the output that it is added to.
-    struct value *r =
-        node->in_count > 3 && node->in[3] >= 0 ? &graph->values[node->in[3]] : b;
-    const enum layout old_r = r->layout;
-    r->layout = out;
-    const int e = dnnl_executor_make(executor, graph, n, &kernel, &err);
-    r->layout = r == b ? old_out : old_r;
-    a->layout = old_in;
-    b->layout = old_out;
-    const bool can = e == 0 && kernel;
-    if (kernel)
-        kernel->destroy(kernel);
-    return can;
-}
-
 const char *dnnl_executor_version(void)
 {
     static char text[80];

@@ -26,10 +26,6 @@ AUTO_DEFINE(dnnl_executor)
  * has none that is fast. ctx is the executor. Errors: ERR_NOMEM, ERR_UNSUPPORTED. */
 int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
                        struct kernel **ret, struct err *err);
-/** Would a kernel be made if input 0 and output 0 lay like this? Weights stay as they are. */
-bool dnnl_executor_can(struct dnnl_executor *executor, struct graph *graph, size_t n,
-                       enum layout in, enum layout out);
-
 /** "oneDNN 2.6.3 avx512_core", for reports; static. */
 const char *dnnl_executor_version(void);
 

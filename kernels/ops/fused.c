@@ -6,6 +6,10 @@
  * Attributes are those of the convolution, with activation (the name of an operator of one
  * number) and that operator's own (alpha, beta, min, max). hilum.Layout brings a value to
  * another layout; it is for executors that have layouts and has no reference.
+ *
+ *     hilum.Shuffle:  y[n, o, p*s + d] = x[n, d*channels + o, p]
+ *
+ * puts channels into space, in steps of strides along each spatial axis.
  */
 #include "kernels/ops/op.h"
 
@@ -72,6 +76,56 @@ static int run_fused(struct op_call *call, struct err *err)
     return e;
 }
 
+/* Shuffle */
+
+static int infer_shuffle(struct op_call *call, struct err *err)
+{
+    struct op_ints steps;
+    struct tensor shape = *call->in[0];
+    int64_t taps = 1;
+    const int e = op_attr_ints(call, "strides", &steps, err);
+    if (e != 0)
+        return e;
+    if (shape.rank < 3 || steps.count != (size_t)shape.rank - 2)
+        return err_set(err, ERR_FORMAT, "%zu strides for %d axes", steps.count,
+                       shape.rank);
+    for (size_t i = 0; i < steps.count; i++) {
+        if (steps.item[i] < 1 || steps.item[i] > 1 << 16
+            || __builtin_mul_overflow(shape.dim[i + 2], steps.item[i], &shape.dim[i + 2])
+            || __builtin_mul_overflow(taps, steps.item[i], &taps))
+            return err_set(err, ERR_FORMAT, "a stride of %lld", (long long)steps.item[i]);
+    }
+    if (shape.dim[1] % taps != 0)
+        return err_set(err, ERR_FORMAT, "%lld channels for %lld places",
+                       (long long)shape.dim[1], (long long)taps);
+    shape.dim[1] /= taps;
+    op_shape(call, 0, shape.type, shape.rank, shape.dim);
+    return 0;
+}
+
+static int run_shuffle(struct op_call *call, struct err *err)
+{
+    (void)err;
+    const struct tensor *x = call->in[0], *y = call->out[0];
+    const size_t size = tensor_type_size(x->type);
+    const struct attr *steps = node_attr(call->node, "strides");
+    int64_t at[TENSOR_RANK_MAX] = {0};
+    char *to = y->data;
+    if (tensor_count(y) == 0)
+        return 0;
+    do {
+        int64_t place = 0;
+        for (int i = 2; i < y->rank; i++)
+            place = place * steps->ints[i - 2] + at[i] % steps->ints[i - 2];
+        int64_t from = at[0] * x->dim[1] + place * y->dim[1] + at[1];
+        for (int i = 2; i < y->rank; i++)
+            from = from * x->dim[i] + at[i] / steps->ints[i - 2];
+        memcpy(to, (const char *)x->data + (size_t)from * size, size);
+        to += size;
+    } while (op_next(y->dim, y->rank, at));
+    return 0;
+}
+
 #define CONV \
     " auto_pad dilations group kernel_shape pads strides activation alpha beta min max "
 #define DECONV CONV "output_padding output_shape "
@@ -80,5 +134,6 @@ const struct op op_fused_rows[] = {
     {"hilum", "Conv", 1, 2, 4, 1, CONV, infer_fused, run_fused},
     {"hilum", "ConvTranspose", 1, 2, 3, 1, DECONV, infer_fused, run_fused},
     {"hilum", "Layout", 1, 1, 1, 1, "", op_infer_same, NULL},
+    {"hilum", "Shuffle", 1, 1, 1, 1, " strides ", infer_shuffle, run_shuffle},
     {0},
 };

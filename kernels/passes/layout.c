@@ -1,15 +1,15 @@
 /*
- * layout: values around convolutions lie as oneDNN likes them; hilum.Layout nodes bring them
+ * layout: values around convolutions lie as the executor likes them; hilum.Layout nodes bring them
  * there and back.
  *
- * A convolution takes the first pair of layouts for which oneDNN has fast code; what stands
+ * A convolution takes the first pair of layouts for which there is fast code; what stands
  * behind it follows where it can, so that few values are brought to another layout. Inputs
  * and outputs of the graph are plain.
  */
 #include "kernels/passes/pass.h"
 
 #include "base/err.h"
-#include "kernels/dnnl/dnnl_executor.h"
+#include "kernels/executor.h"
 #include "kernels/ops/op.h"
 #include "kernels/passes/conv_edit.h"
 
@@ -17,7 +17,7 @@
 
 struct layouter {
     struct graph *graph;
-    struct dnnl_executor *dnnl;
+    struct executor *executor;
 };
 
 struct pair {
@@ -42,7 +42,7 @@ static struct pair choose_for_conv(const struct layouter *l, size_t n)
     const bool few = l->graph->values[node->in[0]].shape.dim[1] < 4;
     const struct pair *pairs = few ? PLAIN_FIRST : BLOCKED_FIRST;
     for (int i = 0; i < 3; i++) {
-        if (dnnl_executor_can(l->dnnl, l->graph, n, pairs[i].in, pairs[i].out))
+        if (executor_can(l->executor, l->graph, n, pairs[i].in, pairs[i].out))
             return pairs[i];
     }
     return (struct pair){LAYOUT_PLAIN, LAYOUT_PLAIN};
@@ -71,12 +71,13 @@ static bool any_blocked(const struct graph *graph, const struct node *node)
     return false;
 }
 
-/** Images among the inputs, other than constants, all have the shape of the output. */
+/** Inputs beyond the first, other than constants, all have the shape of the output. */
 static bool has_like_inputs(const struct graph *graph, const struct node *node)
 {
-    for (size_t i = 0; i < node->in_count; i++) {
+    for (size_t i = 1; i < node->in_count; i++) {
         const struct value *v = node->in[i] < 0 ? NULL : &graph->values[node->in[i]];
-        if (v && !tensor_has_shape_of(&v->shape, &graph->values[node->out[0]].shape))
+        if (v && !v->constant
+            && !tensor_has_shape_of(&v->shape, &graph->values[node->out[0]].shape))
             return false;
     }
     return true;
@@ -97,13 +98,9 @@ static struct pair choose(const struct layouter *l, size_t n)
         return plain;
     if (strcmp(node->op->name, "Concat") == 0)
         return can_concat(g, node) ? blocked : plain;
-    const bool two = strcmp(node->op->name, "Clip") != 0 && node->in_count == 2;
-    if (two && !has_like_inputs(g, node))
+    if (!has_like_inputs(g, node))
         return plain;
-    const struct value *second = two ? &g->values[node->in[1]] : NULL;
-    if (second && second->constant)
-        return plain;
-    return dnnl_executor_can(l->dnnl, l->graph, n, LAYOUT_BLOCKED, LAYOUT_BLOCKED)
+    return executor_can(l->executor, l->graph, n, LAYOUT_BLOCKED, LAYOUT_BLOCKED)
                ? blocked
                : plain;
 }
@@ -201,7 +198,7 @@ static int make_plain(const struct layouter *l, int output, struct err *err)
 
 int pass_layout(struct graph *graph, const struct pass_context *context, struct err *err)
 {
-    const struct layouter l = {graph, context->dnnl};
+    const struct layouter l = {graph, context->executor};
     int e = 0;
     for (size_t n = 0; e == 0 && n < graph->node_count; n++) {
         if (graph->nodes[n].op && strcmp(graph->nodes[n].op->name, "Layout") != 0)

@@ -14,6 +14,8 @@ static const struct pass PASSES[] = {
      pass_affine},
     {"residual", "adds residuals inside convolutions", false, pass_residual},
     {"activation", "applies activations inside convolutions", false, pass_activation},
+    {"deconv", "makes deconvolutions in steps of their kernel 1 x 1 convolutions", true,
+     pass_deconv_gemm},
     {"dead", "removes nodes whose results nobody reads", false, pass_dead},
     {"layout", "lays values around convolutions as oneDNN likes them", true, pass_layout},
 };
@@ -68,7 +70,7 @@ int pass_run_all(struct graph *graph, const struct pass_context *context, struct
         e = step_infer_all(graph, context->tensor_bytes, err);
     for (size_t i = 0; e == 0 && i < PASS_COUNT; i++) {
         const struct pass *pass = &PASSES[i];
-        if (pass_is_off(context, pass->name) || (pass->for_dnnl && !context->dnnl))
+        if (pass_is_off(context, pass->name) || (pass->fast_only && !context->executor))
             continue;
         e = pass->run(graph, context, err);
         if (e == 0)

@@ -12,20 +12,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct dnnl_executor;
 struct err;
+struct executor;
 struct graph;
 
 struct pass_context {
     size_t tensor_bytes; // no tensor may be larger
     const char *off;     // names of passes that do not run, between commas; NULL: none
-    struct dnnl_executor *dnnl; // what will run the graph; NULL: the reference
+    struct executor *executor; // what will run the graph; NULL: the reference
 };
 
 struct pass {
     const char *name;
     const char *summary;
-    bool for_dnnl; // it serves oneDNN alone
+    bool fast_only; // it does not serve the reference
     int (*run)(struct graph *graph, const struct pass_context *context, struct err *err);
 };
 
@@ -41,7 +41,7 @@ int pass_run_all(struct graph *graph, const struct pass_context *context,
 /* The passes; what each does is said in its row. */
 typedef int pass_run_fn(struct graph *graph, const struct pass_context *context,
                         struct err *err);
-pass_run_fn pass_activation, pass_affine, pass_batchnorm, pass_dead, pass_fold,
-    pass_layout, pass_padding, pass_residual;
+pass_run_fn pass_activation, pass_affine, pass_batchnorm, pass_dead, pass_deconv_gemm,
+    pass_fold, pass_layout, pass_padding, pass_residual;
 
 #endif
