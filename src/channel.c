@@ -4,7 +4,6 @@
 #include "base/msg.h"
 #include "src/loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,7 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 65536 };
+enum {
+    READ_BYTES = 65536,
+    READS_A_TURN = 16, // so that one that floods does not hold up the others
+    OUT_BYTES_MAX = 4 * MSG_BYTES_MAX, // waiting for one that does not read
+};
 
 struct bytes {
     uint8_t *data;
@@ -77,19 +80,21 @@ static void tell_broken(struct channel *channel)
 /* Give every whole message to the owner. */
 static bool take_messages(struct channel *channel)
 {
-    while (!channel->is_destroyed && channel->fd >= 0) {
+    if (channel->in.size == 0)
+        return true;
+    size_t at = 0, used = 1;
+    int r = 0;
+    while (r == 0 && used > 0 && !channel->is_destroyed && channel->fd >= 0) {
         struct msg msg = {0};
-        size_t used = 0;
-        const int r = msg_parse(channel->in.data, channel->in.size, &msg, &used);
-        if (r == 0 && used > 0) {
-            drop_front(&channel->in, used);
+        r = msg_parse(channel->in.data + at, channel->in.size - at, &msg, &used);
+        at += used;
+        if (r == 0 && used > 0)
             channel->hooks.message(channel->hooks.ctx, &msg);
-        }
         msg_finish(&msg);
-        if (r < 0 || used == 0)
-            return r == 0;
     }
-    return true;
+    if (at > 0)
+        drop_front(&channel->in, at);
+    return r == 0;
 }
 
 /* False when the channel has broken. What came before the end is still given. */
@@ -97,7 +102,7 @@ static bool read_some(struct channel *channel)
 {
     uint8_t buffer[READ_BYTES];
     bool is_open = true;
-    for (;;) {
+    for (int i = 0; i < READS_A_TURN; i++) {
         const ssize_t n = recv(channel->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
@@ -183,8 +188,10 @@ int channel_send(struct channel *channel, const struct msg *msg, int pass_fd,
 {
     if (channel->fd < 0 || msg->is_bad)
         return err_set(err, ERR_IO, "the other end has gone");
+    if (channel->out.size + msg->size > OUT_BYTES_MAX
+        || (pass_fd >= 0 && channel->out.size > 0))
+        return err_set(err, ERR_IO, "the other end does not read");
     if (pass_fd >= 0) { // small, and the other end is idle: the socket is empty
-        assert(channel->out.size == 0);
         if (msg_write(channel->fd, msg, pass_fd) == 0)
             return 0;
         return err_set(err, ERR_IO, "pass a socket: %s", strerror(errno));
@@ -195,6 +202,16 @@ int channel_send(struct channel *channel, const struct msg *msg, int pass_fd,
         return err_set(err, ERR_NOMEM, "a message");
     write_some(channel); // a broken one is told by the loop, not from here
     return 0;
+}
+
+void channel_drain(struct channel *channel)
+{
+    channel->is_inside = true;
+    if (channel->fd >= 0)
+        read_some(channel); // more than a socket holds
+    channel->is_inside = false;
+    if (channel->is_destroyed)
+        free_channel(channel);
 }
 
 bool channel_is_flushed(const struct channel *channel)

@@ -33,9 +33,11 @@ int channel_create(struct loop *loop, int fd, const struct channel_hooks *hooks,
 void channel_destroy(struct channel *channel);
 
 /** Queue msg; pass_fd (or -1, and only while nothing waits) goes along and stays the
- * caller's. Errors: ERR_IO (broken), ERR_NOMEM. */
+ * caller's. Errors: ERR_IO (broken, or the other end does not read), ERR_NOMEM. */
 int channel_send(struct channel *channel, const struct msg *msg, int pass_fd,
                  struct err *err);
+/** The other end is no more: give what it had sent before. */
+void channel_drain(struct channel *channel);
 /** Whether all that was sent has left. */
 bool channel_is_flushed(const struct channel *channel);
 

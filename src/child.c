@@ -22,6 +22,7 @@ struct child {
     struct loop_process *process;
     struct channel *channel;
     bool is_inside;    // a hook is running
+    bool is_ending;    // exited() is running: it frees
     bool is_destroyed; // from inside a hook: freed when that returns
 };
 
@@ -31,7 +32,7 @@ struct child {
 static void settle(struct child *child)
 {
     child->is_inside = false;
-    if (child->is_destroyed)
+    if (child->is_destroyed && !child->is_ending)
         free(child);
 }
 
@@ -61,10 +62,14 @@ static void exited(void *ctx, int64_t status, int signal)
         snprintf(how, sizeof(how), "exit status %lld", (long long)status);
     loop_process_destroy(child->process);
     child->process = NULL;
+    child->is_ending = true;
+    channel_drain(child->channel); // its last words come before its end
+    child->is_ending = false;
     channel_destroy(child->channel);
     child->channel = NULL;
     child->is_inside = true;
-    child->hooks.ended(child->hooks.ctx, child, how);
+    if (!child->is_destroyed)
+        child->hooks.ended(child->hooks.ctx, child, how);
     settle(child);
 }
 

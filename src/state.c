@@ -181,6 +181,8 @@ int state_repair(struct state *state, struct store *store,
     size_t dropped = 0;
     int r = file_walk(state->spool, drop_spooled, &dropped, err);
     const bool was_orderly = unlink(state->stopped) == 0;
+    if (r == 0 && was_orderly) // or a power loss brings it back, and hides what it cost
+        r = file_sync_parent(state->stopped, err);
     if (r < 0 || was_orderly)
         return r;
     struct check check = {
