@@ -109,6 +109,21 @@ static void mark_sites(struct ct_job *job, const struct artery_vessel *vessel)
     }
 }
 
+/** Peak as measured and area as scaled: of the same frames as every voxel's. */
+static struct tissue_artery vessel_measure(const struct ct_job *job)
+{
+    const struct artery_vessel *aif = &job->artery.aif;
+    double area = 0.0;
+    for (size_t i = 0; i < aif->site_count; i++) {
+        const struct artery_site *s = &aif->sites[i];
+        area +=
+            (double)
+                job->enhancement->area[(s->z * job->cine->ny + s->y) * job->cine->nx + s->x]
+            / (double)aif->site_count;
+    }
+    return (struct tissue_artery){(double)aif->shape.peak, area * job->artery.scale};
+}
+
 static int stage_maps(struct ct_job *job, struct err *err)
 {
     const size_t n = cine_volume(job->cine);
@@ -116,9 +131,9 @@ static int stage_maps(struct ct_job *job, struct err *err)
     job->vessels = malloc(n);
     if (!job->parenchyma || !job->vessels)
         return err_set(err, ERR_NOMEM, "masks of %zu voxels", n);
-    int r = tissue_mark(job->cine, job->head, job->enhancement,
-                        (double)job->artery.aif.shape.peak, &job->options.tissue,
-                        job->parenchyma, job->vessels, err);
+    const struct tissue_artery vessel = vessel_measure(job);
+    int r = tissue_mark(job->cine, job->head, job->enhancement, &vessel,
+                        &job->options.tissue, job->parenchyma, job->vessels, err);
     if (r < 0)
         return r;
     mark_sites(job, &job->artery.aif);

@@ -280,10 +280,41 @@ static int add_volumes(struct ct_job *job, double ret_tmax_ml[LESION_LEVELS],
     return r;
 }
 
+/** CBF below 38, 34, 30 and 20 % of normal: what other thresholds would call core. */
+static int add_rcbf(struct ct_job *job, struct err *err)
+{
+    static const struct {
+        const char *name, *label;
+        struct code modifier;
+    } ALL[LESION_LEVELS] = {
+        {"rcbf38_volume",
+         "Volume of rCBF < 38 %",
+         {"rcbf-under-38", "99HILUM", "rCBF under 38 %"}},
+        {"rcbf34_volume",
+         "Volume of rCBF < 34 %",
+         {"rcbf-under-34", "99HILUM", "rCBF under 34 %"}},
+        {"rcbf30_volume",
+         "Volume of rCBF < 30 %",
+         {"rcbf-under-30", "99HILUM", "rCBF under 30 %"}},
+        {"rcbf20_volume",
+         "Volume of rCBF < 20 %",
+         {"rcbf-under-20", "99HILUM", "rCBF under 20 %"}},
+    };
+    int r = 0;
+    for (int k = 0; k < LESION_LEVELS && r == 0; k++) {
+        const struct passed passed = {job->lesion->rcbf_passed, k + 1};
+        r = add_volume(job, ALL[k].name, ALL[k].label, volume_ml(job, is_passed, &passed),
+                       ALL[k].modifier, -1, err);
+    }
+    return r;
+}
+
 static int add_measurements(struct ct_job *job, struct err *err)
 {
     double tmax_ml[LESION_LEVELS];
     int r = add_volumes(job, tmax_ml, err);
+    if (r == 0)
+        r = add_rcbf(job, err);
     if (r < 0)
         return r;
     const double core_ml = result_measurement(job->result, "core_volume")->value;

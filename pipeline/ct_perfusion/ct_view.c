@@ -88,22 +88,18 @@ static void set_midline(const struct ct_job *job, struct borrowed *b,
     view->midline = &b->midline;
 }
 
-/** Volumes of each level, on the cine's grid scaled to the report's where that has them. */
 static void set_levels(const struct ct_job *job, struct perfusion_view *view)
 {
     const struct lesion *l = job->lesion;
-    static const char *const NAMES[] = {"tmax4_volume", "tmax6_volume", "tmax8_volume",
-                                        "tmax10_volume"};
-    size_t rcbf[LESION_LEVELS] = {0};
-    for (size_t i = 0; i < cine_volume(job->cine); i++) {
-        for (int k = 0; k < l->rcbf_passed[i]; k++)
-            rcbf[k]++;
-    }
+    static const char *const TMAX[LESION_LEVELS] = {"tmax4_volume", "tmax6_volume",
+                                                    "tmax8_volume", "tmax10_volume"};
+    static const char *const RCBF[LESION_LEVELS] = {"rcbf38_volume", "rcbf34_volume",
+                                                    "rcbf30_volume", "rcbf20_volume"};
     for (int k = 0; k < LESION_LEVELS; k++) {
         view->tmax_levels.bound[k] = LESION_TMAX_S[k];
-        view->tmax_levels.volume_ml[k] = measured(job, NAMES[k]);
+        view->tmax_levels.volume_ml[k] = measured(job, TMAX[k]);
         view->rcbf_levels.bound[k] = LESION_RCBF_PERCENT[k];
-        view->rcbf_levels.volume_ml[k] = (double)rcbf[k] * cine_voxel_ml(job->cine);
+        view->rcbf_levels.volume_ml[k] = measured(job, RCBF[k]);
     }
     view->tmax_levels.passed = l->tmax_passed;
     view->rcbf_levels.passed = l->rcbf_passed;

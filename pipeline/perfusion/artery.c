@@ -10,7 +10,11 @@
 static const double TOP_PART = 0.03; // of the voxels within the skull are candidates
 static const float AIF_WIDTH_MAX_S = 20.0f, AIF_UNREST_MAX = 0.12f;
 static const float VEIN_LATER_S = 1.5f, VEIN_LATEST_S = 20.0f; // after the artery
+static const float VEIN_WIDTH_MAX_S = 30.0f;
+static const float LAST_MAX = 0.6f;   // of its peak, what a vessel may hold at the end
+static const float WASHED_S = 15.0f;  // after the peak, when that is asked
 static const float BLOOD_LO_HU = -10.0f, BLOOD_HI_HU = 100.0f; // baseline of a vessel
+static const float BONE_HU = 150.0f; // baseline of what no vessel touches
 
 enum { AIF_HALF = 2, AIF_VOXELS = 6, AIF_VOXELS_MIN = 3, VOF_HALF = 4, VOF_VOXELS = 12 };
 
@@ -67,13 +71,34 @@ static void curve_of(struct search *s, uint32_t voxel, float *ret)
                     ret);
 }
 
+/** Whether voxel i of the volume or one beside it in its slice is bone: its edge moves. */
+static bool is_at_bone(const struct search *s, size_t i)
+{
+    const size_t nx = s->cine->nx, ny = s->cine->ny, x = i % nx, y = i / nx % ny;
+    const float *slice = s->e->baseline + i - i % (nx * ny);
+    for (size_t v = y ? y - 1 : 0; v <= y + 1 && v < ny; v++) {
+        for (size_t u = x ? x - 1 : 0; u <= x + 1 && u < nx; u++) {
+            if (slice[v * nx + u] >= BONE_HU)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool is_candidate(const struct search *s, size_t i, float bound)
 {
     const size_t plane = cine_plane(s->cine), z = i / plane;
     const bool is_edge = s->cine->nz > 4 && (z == 0 || z + 1 == s->cine->nz);
     return s->e->peak[i] >= bound && (double)s->e->peak[i] <= s->options->peak_max
            && s->e->baseline[i] > BLOOD_LO_HU && s->e->baseline[i] < BLOOD_HI_HU
-           && !is_edge;
+           && !is_edge && !is_at_bone(s, i);
+}
+
+/** Contrast washes out again; an edge of bone that moved stays. */
+static bool is_washed_out(const struct search *s, const struct curve *c)
+{
+    const float left_s = (float)(s->axis->dt_s * (double)(s->axis->nt - 1)) - c->ttp_s;
+    return left_s < WASHED_S || c->last < LAST_MAX * c->peak;
 }
 
 static int collect(struct search *s, const uint8_t *inside, float bound, struct err *err)
@@ -119,20 +144,21 @@ static void score_arteries(struct search *s, float *work)
         const struct curve *c = &s->found[i].shape;
         const bool is_bad = c->width_s > AIF_WIDTH_MAX_S || c->width_s <= 0.0f
                             || c->unrest > AIF_UNREST_MAX || c->roughness > rough
-                            || c->ttp_s <= start_s + 1.0f;
+                            || c->ttp_s <= start_s + 1.0f || !is_washed_out(s, c);
         s->found[i].score = is_bad ? 0.0f : c->peak / (c->width_s * (c->ttp_s - start_s));
     }
 }
 
-/** Late and large. */
+/** Later than the artery and high: what shares a voxel least with tissue. */
 static void score_veins(struct search *s, const struct artery_vessel *aif)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct curve *c = &s->found[i].shape;
-        const bool is_bad = c->ttp_s < aif->shape.ttp_s + VEIN_LATER_S
-                            || c->ttp_s > aif->shape.ttp_s + VEIN_LATEST_S
-                            || c->area <= 0.0f || c->unrest > 2.0f * AIF_UNREST_MAX;
-        s->found[i].score = is_bad ? 0.0f : c->area;
+        const float later_s = c->ttp_s - aif->shape.ttp_s;
+        const bool is_bad = later_s < VEIN_LATER_S || later_s > VEIN_LATEST_S
+                            || c->width_s > VEIN_WIDTH_MAX_S || c->area <= 0.0f
+                            || c->unrest > 2.0f * AIF_UNREST_MAX || !is_washed_out(s, c);
+        s->found[i].score = is_bad ? 0.0f : c->peak;
     }
 }
 

@@ -2,7 +2,8 @@
  * artery: the arterial input and the venous output, chosen as a careful reader would.
  *
  * Candidates are the voxels within the skull that enhance most. An artery is a small cluster of
- * them that peaks high, early and briefly; a vein one that comes later and has the largest area.
+ * them that peaks high, early and briefly; a vein one that comes later and peaks highest. Neither
+ * touches bone, and both wash out again: the edge of a bone that moved does not.
  */
 #ifndef PIPELINE_PERFUSION_ARTERY_H
 #define PIPELINE_PERFUSION_ARTERY_H

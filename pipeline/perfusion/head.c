@@ -116,6 +116,10 @@ static void grow_brain(struct work *w, const float *hu, const uint8_t *inside,
     for (size_t i = 0; i < cine_plane(cine); i++)
         brain[i] = w->grown[i] && inside[i] && w->smooth[i] > BRAIN_LO_HU
                    && w->smooth[i] < BRAIN_HI_HU;
+    // Holes are calcified or noise, and belong to the brain; what may be measured, tissue.c says.
+    morph_enclosed(brain, cine->nx, cine->ny, w->stack, w->grown);
+    for (size_t i = 0; i < cine_plane(cine); i++)
+        brain[i] |= w->grown[i] && inside[i];
 }
 
 static int find_all(struct head *head, struct work *w, const float *hu, struct err *err)

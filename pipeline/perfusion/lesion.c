@@ -64,13 +64,20 @@ static int mark_tmax(struct finding *f, double bound_s, uint8_t *mask, struct er
     return drop_small(f->cine, mask, f->options->hypo_min_ml, err);
 }
 
-static int mark_core(struct finding *f, struct err *err)
+/** CBF below that part of normal, within hypo and without small islands. */
+static int mark_rcbf(struct finding *f, double percent, uint8_t *mask, struct err *err)
 {
-    struct lesion *l = f->lesion;
-    const double bound = l->normal_cbf * f->options->core_rcbf_percent / 100.0;
+    const double bound = f->lesion->normal_cbf * percent / 100.0;
     for (size_t i = 0; i < cine_volume(f->cine); i++)
-        l->core[i] = l->hypo[i] && (double)f->cbf[i] < bound;
-    return drop_small(f->cine, l->core, f->options->core_min_ml, err);
+        mask[i] = f->lesion->hypo[i] && (double)f->cbf[i] < bound;
+    return drop_small(f->cine, mask, f->options->core_min_ml, err);
+}
+
+/** A stricter bound's mask lies within a milder one's, also when small islands are dropped. */
+static void add_level(const uint8_t *mask, size_t n, int level, uint8_t *passed)
+{
+    for (size_t i = 0; i < n; i++)
+        passed[i] += mask[i] && passed[i] == level;
 }
 
 static int mark_levels(struct finding *f, struct err *err)
@@ -83,11 +90,10 @@ static int mark_levels(struct finding *f, struct err *err)
     int r = 0;
     for (int k = 0; k < LESION_LEVELS && r == 0; k++) {
         r = mark_tmax(f, LESION_TMAX_S[k], mask, err);
-        const double bound = l->normal_cbf * LESION_RCBF_PERCENT[k] / 100.0;
-        for (size_t i = 0; i < n; i++) {
-            l->tmax_passed[i] += mask[i] && l->tmax_passed[i] == k;
-            l->rcbf_passed[i] += l->hypo[i] && (double)f->cbf[i] < bound;
-        }
+        add_level(mask, n, k, l->tmax_passed);
+        if (r == 0)
+            r = mark_rcbf(f, LESION_RCBF_PERCENT[k], mask, err);
+        add_level(mask, n, k, l->rcbf_passed);
     }
     free(mask);
     return r;
@@ -112,7 +118,7 @@ static int find(struct finding *f, struct err *err)
     measure_normal(f);
     int r = mark_tmax(f, f->options->hypo_tmax_s, f->lesion->hypo, err);
     if (r == 0)
-        r = mark_core(f, err);
+        r = mark_rcbf(f, f->options->core_rcbf_percent, f->lesion->core, err);
     if (r == 0)
         r = mark_levels(f, err);
     if (r == 0)

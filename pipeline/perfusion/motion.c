@@ -12,13 +12,14 @@
 static const double GRID_MM = 2.0; // of the fine level
 static const double NEAR_MM =
     14.0;                         // how far from the brain skull and scalp are looked at
+static const double RIM_MM = 4.0; // within the skull, what is farther from it is not
 static const double ACROSS = 0.3; // of a slice: less is left alone
-static const double LEAST_MM = 0.1;   // a frame that moved less is left alone
-static const double MISFIT = 3.0;     // times the median residual,
-static const float MISFIT_HU = 30.0f; // and more than contrast alone makes
-static const size_t SLICES_MIN = 4;   // with fewer, motion across them is not estimated
+static const double LEAST_MM = 0.1; // a frame that moved less is left alone
+static const double MISFIT = 2.0;   // times the residuals before and after
+static const size_t SLICES_MIN = 4; // with fewer, motion across them is not estimated
+static const float RESIDUAL_LEAST = 8.0f; // HU: no frame is left out for less
 
-enum { LEVELS = 2 };
+enum { LEVELS = 2, NEIGHBOURS = 5 };
 
 struct estimating {
     const struct cine *cine;
@@ -60,24 +61,29 @@ static struct rigid_shape shape_of(const struct cine *cine, size_t block)
     };
 }
 
-/** The brain with skull and scalp about it, on a level's grid. */
+/** Skull and scalp about the brain, on a level's grid: what contrast does not change. */
 static int near_brain(const struct cine *cine, const struct head *head,
                       const struct rigid_shape *s, size_t block, uint8_t **ret,
                       struct err *err)
 {
     const size_t plane = s->nx * s->ny;
-    uint8_t *mask = calloc(plane * s->nz, 1), *small = calloc(plane, 1);
+    uint8_t *mask = calloc(plane * s->nz, 1), *small = calloc(2 * plane, 1);
     if (!mask || !small) {
         free(mask);
         free(small);
         return err_set(err, ERR_NOMEM, "a mask");
     }
     const double radius[2] = {NEAR_MM / s->spacing_mm[0], NEAR_MM / s->spacing_mm[1]};
+    const double rim[2] = {RIM_MM / s->spacing_mm[0], RIM_MM / s->spacing_mm[1]};
     for (size_t z = 0; z < s->nz; z++) {
         const uint8_t *from = head->inside + z * cine_plane(cine);
         for (size_t i = 0; i < plane; i++)
             small[i] = from[i / s->nx * block * cine->nx + i % s->nx * block];
-        morph_dilate(small, s->nx, s->ny, radius, mask + z * plane);
+        uint8_t *near = mask + z * plane;
+        morph_dilate(small, s->nx, s->ny, radius, near);
+        morph_erode(small, s->nx, s->ny, rim, small + plane);
+        for (size_t i = 0; i < plane; i++)
+            near[i] &= !small[plane + i];
     }
     free(small);
     *ret = mask;
@@ -128,15 +134,38 @@ static int align_frame(void *ctx, size_t t, size_t worker, struct err *err)
     return 0;
 }
 
-static void sum_up(struct motion *m, float *work)
+/** Median residual of frames from..to-1; 0 of none. */
+static float usual(const struct motion *m, size_t from, size_t to)
 {
-    memcpy(work, m->residual, m->nt * sizeof(*work));
-    const float bound = (float)MISFIT * median_kth(work, m->nt, m->nt / 2);
+    float work[NEIGHBOURS];
+    if (from >= to)
+        return 0.0f;
+    memcpy(work, m->residual + from, (to - from) * sizeof(*work));
+    return median_kth(work, to - from, (to - from) / 2);
+}
+
+/**
+ * A frame during which the head moved fits worse than those before and those after it. What is
+ * left after a move that lasts (edges seen at other places of the voxels) is common to all that follow.
+ */
+static bool is_misfit(const struct motion *m, size_t t)
+{
+    const size_t first = t > NEIGHBOURS ? t - NEIGHBOURS : 0;
+    const size_t end = t + 1 + NEIGHBOURS < m->nt ? t + 1 + NEIGHBOURS : m->nt;
+    const float before = usual(m, first, t), after = usual(m, t + 1, end);
+    const float bound = (float)MISFIT * fmaxf(before, after);
+    return m->residual[t] > fmaxf(bound, RESIDUAL_LEAST);
+}
+
+static void sum_up(struct motion *m)
+{
     for (size_t t = 0; t < m->nt; t++) {
+        m->is_rejected[t] = is_misfit(m, t);
+        m->rejected += m->is_rejected[t];
+        if (m->is_rejected[t])
+            continue; // its pose means nothing
         m->max_mm = fmax(m->max_mm, (double)m->translation_mm[t]);
         m->max_deg = fmax(m->max_deg, (double)m->rotation_deg[t]);
-        m->is_rejected[t] = m->residual[t] > bound && m->residual[t] > MISFIT_HU;
-        m->rejected += m->is_rejected[t];
     }
 }
 
@@ -188,12 +217,12 @@ int motion_estimate(const struct cine *cine, const struct head *head,
     }
     const size_t workers = threads < 1 ? 1 : (size_t)threads;
     const size_t volume = cine->nx / block * (cine->ny / block) * cine->nz;
-    e.work = malloc((workers * volume + cine->nt) * sizeof(*e.work));
+    e.work = malloc(workers * volume * sizeof(*e.work));
     if (!e.work)
         return err_set(err, ERR_NOMEM, "volumes for motion");
     r = estimate(&e, head, reference, threads, err);
     if (r == 0) {
-        sum_up(m, e.work);
+        sum_up(m);
         *ret = take(m);
     }
     free(e.work);
@@ -260,39 +289,46 @@ static int correct_frame(void *ctx, size_t t, size_t worker, struct err *err)
     return 0;
 }
 
-static void mark_rejected(const struct motion *m, struct cine *cine)
+/** Make up the frames that do not fit from those beside them. */
+static void replace_rejected(const struct motion *m, struct cine *cine)
 {
     for (size_t z = 0; z < cine->nz; z++) {
         for (size_t t = 0; t < cine->nt; t++)
             cine->is_missing[z * cine->nt + t] |= m->is_rejected[t];
     }
+    if (m->rejected > 0)
+        cine_fill_missing(cine);
+}
+
+/** The farthest that any frame that is kept has moved. */
+static double most_moved_mm(const struct motion *m, const struct rigid_shape *shape)
+{
+    double most_mm = 0.0;
+    for (size_t t = 0; t < m->nt; t++) {
+        double plane_mm, across_mm;
+        farthest(shape, &m->poses[t], &plane_mm, &across_mm);
+        if (!m->is_rejected[t])
+            most_mm = fmax(most_mm, fmax(plane_mm, across_mm));
+    }
+    return most_mm;
 }
 
 int motion_correct(struct motion *motion, struct cine *cine, double worth_mm, int threads,
                    struct err *err)
 {
     struct correcting c = {.motion = motion, .cine = cine, .shape = shape_of(cine, 1)};
-    double most_mm = 0.0;
-    for (size_t t = 0; t < motion->nt; t++) {
-        double plane_mm, across_mm;
-        farthest(&c.shape, &motion->poses[t], &plane_mm, &across_mm);
-        most_mm = fmax(most_mm, fmax(plane_mm, across_mm));
+    if (most_moved_mm(motion, &c.shape) >= worth_mm) {
+        const size_t workers = threads < 1 ? 1 : (size_t)threads;
+        c.work = malloc(workers * 2 * cine_volume(cine) * sizeof(*c.work));
+        if (!c.work)
+            return err_set(err, ERR_NOMEM, "volumes for motion");
+        const int r = parallel_for(threads, cine->nt, correct_frame, &c, err);
+        free(c.work);
+        if (r < 0)
+            return r;
+        motion->is_corrected = true;
     }
-    if (most_mm < worth_mm)
-        return 0;
-    const size_t workers = threads < 1 ? 1 : (size_t)threads;
-    c.work = malloc(workers * 2 * cine_volume(cine) * sizeof(*c.work));
-    if (!c.work)
-        return err_set(err, ERR_NOMEM, "volumes for motion");
-    const int r = parallel_for(threads, cine->nt, correct_frame, &c, err);
-    free(c.work);
-    if (r < 0)
-        return r;
-    motion->is_corrected = true;
-    if (motion->rejected > 0) {
-        mark_rejected(motion, cine);
-        cine_fill_missing(cine);
-    }
+    replace_rejected(motion, cine);
     return 0;
 }
 

@@ -2,7 +2,8 @@
  * motion: how the head moved during the scan, and undoing it.
  *
  * Every frame is aligned by itself to the mean of the first ones, on voxels of about 4 mm and then
- * 2 mm, so that frames can be done in any order. Bone and skin drive it; contrast hardly matters.
+ * 2 mm, so that frames can be done in any order. Bone and scalp drive it, and what lies within the
+ * skull is not looked at: contrast is no motion.
  */
 #ifndef PIPELINE_PERFUSION_MOTION_H
 #define PIPELINE_PERFUSION_MOTION_H
@@ -24,9 +25,9 @@ struct motion {
     float *translation_mm;    // [nt] length of the shift of the volume's middle
     float *rotation_deg;      // [nt]
     float *residual;          // [nt] root mean square difference after alignment
-    uint8_t *is_rejected; // [nt] residual > 3 x median and > 30 HU: the frame was made up
+    uint8_t *is_rejected;     // [nt] residual over 2 x that of frames before and after
     size_t rejected;
-    double max_mm, max_deg;
+    double max_mm, max_deg; // of the frames that are kept
     bool is_corrected; // frames were resampled
 };
 
@@ -40,8 +41,8 @@ int motion_estimate(const struct cine *cine, const struct head *head,
 
 /**
  * Resample the frames of cine to the reference if any moved more than worth_mm; within the plane
- * always, across slices only where that is more than 0.3 of a slice. Frames that do not fit after
- * that are marked missing and made up. Errors: ERR_NOMEM.
+ * always, across slices only where that is more than 0.3 of a slice. Rejected frames are marked missing
+ * and made up, whether others moved or not. Errors: ERR_NOMEM.
  */
 int motion_correct(struct motion *motion, struct cine *cine, double worth_mm, int threads,
                    struct err *err);

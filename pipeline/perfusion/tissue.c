@@ -21,7 +21,7 @@ static double blur_mm(const struct cine *cine, const struct enhancement *e)
 }
 
 int tissue_mark(const struct cine *cine, const struct head *head,
-                const struct enhancement *e, double artery_peak,
+                const struct enhancement *e, const struct tissue_artery *artery,
                 const struct tissue_options *options, uint8_t *parenchyma,
                 uint8_t *vessels, struct err *err)
 {
@@ -35,10 +35,12 @@ int tissue_mark(const struct cine *cine, const struct head *head,
         return err_set(err, ERR_NOMEM, "a plane of tissue");
     float *mask = work, *weights = work + plane, *density = work + 2 * plane;
     float *scratch = work + 3 * plane;
-    const float vessel = (float)(options->vessel_part * artery_peak);
+    const float high = (float)(options->vessel_part * artery->peak);
+    const float large = (float)(options->vessel_area * artery->area);
     for (size_t z = 0; z < cine->nz; z++) {
         const uint8_t *brain = head->brain + z * plane;
         const float *baseline = e->baseline + z * plane, *peak = e->peak + z * plane;
+        const float *area = e->area + z * plane;
         for (size_t i = 0; i < plane; i++) {
             mask[i] = brain[i];
             density[i] = brain[i] ? baseline[i] : 0.0f;
@@ -47,9 +49,9 @@ int tissue_mark(const struct cine *cine, const struct head *head,
         gauss_masked(&gauss, weights, density, cine->nx, cine->ny, cine->nx, scratch,
                      density);
         for (size_t i = 0; i < plane; i++) {
-            const bool is_vessel = brain[i] && peak[i] > vessel;
+            const bool is_vessel = brain[i] && (peak[i] > high || area[i] > large);
             vessels[z * plane + i] = is_vessel;
-            parenchyma[z * plane + i] = brain[i] && !is_vessel
+            parenchyma[z * plane + i] = brain[i] && !is_vessel && area[i] > -large
                                         && density[i] >= (float)options->csf_hu
                                         && density[i] <= (float)options->dense_hu;
         }

@@ -18,19 +18,26 @@ struct tissue_options {
     double csf_hu;      // baseline below: CSF
     double dense_hu;    // baseline above: calcification, blood
     double vessel_part; // peak above this part of the artery's: a vessel
-    double vessel_cbv;  // ml/100 g, blood volume above: a vessel
+    double vessel_area; // unsmoothed area above this part of the artery's: a vessel
+    double vessel_cbv;  // ml/100 g, smoothed blood volume above: a vessel
+};
+
+/** What vessels are told by, in the unit of enhancement; already scaled for partial volume. */
+struct tissue_artery {
+    double peak, area;
 };
 
 /**
  * Mark parenchyma and vessels, uint8 [nz][ny][nx] each.
  *
  * Density is taken from a blur of baseline that the mask of the brain bounds, just wide enough
- * for the noise left in it.
+ * for the noise left in it. A vessel peaks high, or has an area that no tissue
+ * has. An area as far below 0 is an edge that moved, and is left out as well.
  *
  * Errors: ERR_NOMEM
  */
 int tissue_mark(const struct cine *cine, const struct head *head,
-                const struct enhancement *e, double artery_peak,
+                const struct enhancement *e, const struct tissue_artery *artery,
                 const struct tissue_options *options, uint8_t *parenchyma,
                 uint8_t *vessels, struct err *err);
 
