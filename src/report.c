@@ -19,15 +19,41 @@ static double rounded(double value)
     return round(value * scale) / scale;
 }
 
-static struct js *measurements(const struct result *result)
+static struct js *measurements(const struct measurement_list *all)
 {
     struct js *list = js_array();
-    for (size_t i = 0; i < result->measurements.count; i++) {
-        const struct result_measurement *m = &result->measurements.items[i];
+    for (size_t i = 0; i < all->count; i++) {
+        const struct result_measurement *m = &all->items[i];
         struct js *js = js_object();
         js_set_string(js, "name", m->name);
         js_set_real(js, "value", rounded(m->value));
         js_set_string(js, "unit", m->unit);
+        js_add(list, js);
+    }
+    return list;
+}
+
+/** A place to a hundredth of a millimetre. */
+static struct js *place(const double mm[3])
+{
+    struct js *list = js_array();
+    for (int i = 0; i < 3; i++)
+        js_add(list, js_real(round(mm[i] * 100.0) / 100.0));
+    return list;
+}
+
+static struct js *findings(const struct result *result)
+{
+    struct js *list = js_array();
+    for (size_t i = 0; i < result->findings.count; i++) {
+        const struct result_finding *f = &result->findings.items[i];
+        struct js *js = js_object();
+        js_set_string(js, "id", f->name);
+        js_set_string(js, "label", f->label);
+        js_set(js, "center_mm", place(f->center_mm));
+        if (f->diameter_mm > 0.0)
+            js_set_real(js, "diameter_mm", rounded(f->diameter_mm));
+        js_set(js, "measurements", measurements(&f->measurements));
         js_add(list, js);
     }
     return list;
@@ -72,8 +98,8 @@ struct js *report_make(const struct result *result, const struct report_context 
         js_set_string(js, "model", context->model);
         js_set_string(js, "precision", context->precision);
     }
-    js_set(js, "measurements", measurements(result));
-    js_set(js, "findings", js_array());
+    js_set(js, "measurements", measurements(&result->measurements));
+    js_set(js, "findings", findings(result));
     js_set(js, "quality", quality(result));
     js_set(js, "seconds", seconds(result, context->total_s));
     return js;

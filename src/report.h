@@ -17,7 +17,8 @@ struct report_context {
 
 /**
  * {"analysis", "version", "product", "status", ["reason"], "study_uid", "series_uids",
- * ["model", "precision"], "measurements": [{"name", "value", "unit"}], "findings",
+ * ["model", "precision"], "measurements": [{"name", "value", "unit"}],
+ * "findings": [{"id", "label", "center_mm": [x, y, z], ["diameter_mm"], "measurements"}],
  * "quality": [{"check", "verdict", "text"}], "seconds": {stage: s, "total": s}}
  *
  * js_write() of it fails when there was no memory.

@@ -14,7 +14,7 @@ const struct pipeline_option_def CT_OPTIONS[] = {
     {"oscillation_max", "", "oscillation index that the deconvolution allows", 0.035,
      0.005, 0.5},
     {"kappa", "ml/g", "haematocrit factor over density of brain", 0.705, 0.5, 1},
-    {"csf_hu", "HU", "less dense tissue is CSF", 18, 0, 30},
+    {"csf_hu", "HU", "less dense tissue is CSF", 21, 0, 30},
     {"dense_hu", "HU", "denser tissue is calcification or blood", 90, 60, 200},
     {"vessel_part", "", "voxels that rise by this part of the artery are vessels", 0.35,
      0.05, 1},

@@ -116,10 +116,9 @@ static struct tissue_artery vessel_measure(const struct ct_job *job)
     double area = 0.0;
     for (size_t i = 0; i < aif->site_count; i++) {
         const struct artery_site *s = &aif->sites[i];
-        area +=
-            (double)
-                job->enhancement->area[(s->z * job->cine->ny + s->y) * job->cine->nx + s->x]
-            / (double)aif->site_count;
+        area += (double)job->enhancement
+                    ->area[(s->z * job->cine->ny + s->y) * job->cine->nx + s->x]
+                / (double)aif->site_count;
     }
     return (struct tissue_artery){(double)aif->shape.peak, area * job->artery.scale};
 }

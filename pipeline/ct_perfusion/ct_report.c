@@ -2,6 +2,7 @@
 #include "pipeline/ct_perfusion/ct_job.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,57 @@ static int add_segments(struct ct_job *job, struct err *err)
                                               .rgb = {60, 100, 230}},
                       &job->artery.vof, err);
     return r;
+}
+
+/* ---- findings: where artery and vein were taken ---- */
+
+/** The middle of a vessel's voxels, in patient space. */
+static void middle_of(const struct ct_job *job, const struct artery_vessel *vessel,
+                      double ret_mm[3])
+{
+    for (size_t i = 0; i < vessel->site_count; i++) {
+        const struct artery_site *s = &vessel->sites[i];
+        double at_mm[3];
+        grid_to_patient(job->grid, (double)s->x, (double)s->y, s->z, at_mm);
+        for (int a = 0; a < 3; a++)
+            ret_mm[a] += at_mm[a] / (double)vessel->site_count;
+    }
+}
+
+/** The segment of that name, or -1. */
+static int segment_of(const struct result *result, const char *name)
+{
+    for (size_t i = 0; i < result->segments.count; i++) {
+        if (strcmp(result->segments.items[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+static int add_finding(struct ct_job *job, const char *name, const char *label,
+                       struct code code, const struct artery_vessel *vessel,
+                       struct err *err)
+{
+    if (!vessel->is_found)
+        return 0;
+    struct result_finding *finding = finding_list_add(&job->result->findings);
+    if (!finding)
+        return err_set(err, ERR_NOMEM, "a finding");
+    *finding = (struct result_finding){.code = code, .site = BRAIN, .is_landmark = true};
+    snprintf(finding->name, sizeof(finding->name), "%s", name);
+    snprintf(finding->label, sizeof(finding->label), "%s", label);
+    middle_of(job, vessel, finding->center_mm);
+    finding->segment = segment_of(job->result, name);
+    return 0;
+}
+
+static int add_findings(struct ct_job *job, struct err *err)
+{
+    const int r =
+        add_finding(job, "aif", "Arterial input function", ARTERY, &job->artery.aif, err);
+    return r < 0 ? r
+                 : add_finding(job, "vof", "Venous output function", VEIN,
+                               &job->artery.vof, err);
 }
 
 /* ---- maps ---- */
@@ -369,6 +421,8 @@ int ct_report(struct ct_job *job, struct err *err)
         r = set_source_frames(job, err);
     if (r == 0)
         r = add_segments(job, err);
+    if (r == 0)
+        r = add_findings(job, err);
     if (r == 0)
         r = add_maps(job, err);
     if (r == 0)

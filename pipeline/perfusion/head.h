@@ -14,7 +14,8 @@ struct err;
 struct head {
     uint8_t *bone;   // [nz][ny][nx] smoothed HU > 180
     uint8_t *inside; // all within the skull: brain, CSF, sinuses
-    uint8_t *brain;  // inside, of brain's or CSF's density, in one piece, without holes in a slice
+    uint8_t *
+        brain; // inside, of brain's or CSF's density, in one piece, without holes in a slice
     double brain_ml;
 };
 

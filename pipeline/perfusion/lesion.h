@@ -29,8 +29,8 @@ struct lesion {
     uint8_t *core, *hypo; // [nz][ny][nx]; core lies within hypo
     uint8_t
         *tmax_passed; // [nz][ny][nx] how many of 4, 6, 8, 10 s Tmax is beyond, in order
-    uint8_t
-        *rcbf_passed; // within hypo: how many of 38, 34, 30, 20 % CBF is below, cleaned as core is
+    uint8_t *
+        rcbf_passed; // within hypo: how many of 38, 34, 30, 20 % CBF is below, cleaned as core is
     double normal_cbf, normal_cbv; // means of normal tissue
     size_t normal_voxels;
     double hypo_cbv; // mean of hypo; NAN without one

@@ -28,7 +28,7 @@ struct motion {
     uint8_t *is_rejected;     // [nt] residual over 2 x that of frames before and after
     size_t rejected;
     double max_mm, max_deg; // of the frames that are kept
-    bool is_corrected; // frames were resampled
+    bool is_corrected;      // frames were resampled
 };
 
 /**
