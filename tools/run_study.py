@@ -11,7 +11,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / 'tests/e2e'))
+sys.path[:0] = [str(ROOT / 'tests/e2e'), str(ROOT / 'tests/lib')]
 
 import checks  # noqa: E402
 from node import ENDED, Node  # noqa: E402
@@ -77,8 +77,8 @@ def describe(status, waited):
     job = status['jobs'][0]
     counts = status['counts']
     if job['state'] == 'running':
-        fraction = float(job.get('fraction', 0) or 0)
-        return f'analysis: {bar(fraction)} {job.get("stage", "")}'
+        at = next((r for r in status['running'] if r['job'] == job['id']), {'fraction': 0, 'stage': ''})
+        return f'analysis: {bar(at["fraction"])} {at["stage"]}'
     if job['state'] == 'sending':
         return (f'delivery: {counts.get("deliveries_sent", 0)} of '
                 f'{counts.get("deliveries_sent", 0) + counts.get("deliveries_pending", 0)} objects in the PACS')
@@ -128,8 +128,8 @@ def compare(found, folder, truth):
     for path in found.get(SEG, []):
         masks |= {label: checks.on_grid(s, truth['grid']) for label, s in checks.segments(path).items()}
     empty = np.zeros(truth['grid']['shape'], bool)
-    core = next((m for label, m in masks.items() if 'core' in label.lower()), empty)
-    hypo = sum(masks.values(), empty) > 0
+    core = sum((m for label, m in masks.items() if label.startswith('Core')), empty) > 0
+    hypo = sum((m for label, m in masks.items() if label.startswith(('Core', 'Penumbra'))), empty) > 0
     spacing = truth['grid']['spacing_mm']
     voxel_ml = spacing[0] * spacing[1] * spacing[2] / 1000
     print(f'{"":14}{"found":>10}{"truth":>10}{"Dice":>8}')

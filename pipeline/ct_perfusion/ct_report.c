@@ -127,7 +127,7 @@ static int add_segments(struct ct_job *job, struct err *err)
         r = add_segment(
             job,
             (struct result_segment){.name = "penumbra",
-                                    .label = "Penumbra (Tmax > 6 s outside core)",
+                                    .label = "Penumbra (Tmax > 6 s)",
                                     .category = ABNORMAL,
                                     .type = ISCHEMIA,
                                     .rgb = {60, 170, 60}},
