@@ -124,14 +124,13 @@ static int add_segments(struct ct_job *job, struct err *err)
                                                 .rgb = {220, 40, 120}},
                         is_in_mask, l->core, err);
     if (r == 0)
-        r = add_segment(
-            job,
-            (struct result_segment){.name = "penumbra",
-                                    .label = "Penumbra (Tmax > 6 s)",
-                                    .category = ABNORMAL,
-                                    .type = ISCHEMIA,
-                                    .rgb = {60, 170, 60}},
-            is_in_part, &penumbra, err);
+        r = add_segment(job,
+                        (struct result_segment){.name = "penumbra",
+                                                .label = "Penumbra (Tmax > 6 s)",
+                                                .category = ABNORMAL,
+                                                .type = ISCHEMIA,
+                                                .rgb = {60, 170, 60}},
+                        is_in_part, &penumbra, err);
     if (r == 0)
         r = add_sites(job,
                       (struct result_segment){.name = "aif",
