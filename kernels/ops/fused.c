@@ -64,11 +64,20 @@ static int run_fused(struct op_call *call, struct err *err)
 {
     struct op_call inner;
     struct node node = {0};
+    struct tensor residual = op_has(call, 3) ? *call->in[3] : (struct tensor){0};
     int e = inner_call(call, &inner, &node, err);
+    // A planner may have put the result where the residual lies, which is still needed.
+    if (e == 0 && residual.data && residual.data == call->out[0]->data) {
+        e = tensor_allocate(&residual, err);
+        if (e == 0)
+            memcpy(residual.data, call->in[3]->data, tensor_bytes(&residual));
+    }
     if (e == 0)
         e = node.op->run(&inner, err);
-    if (e == 0 && op_has(call, 3))
-        e = apply(call, "Add", 7, call->in[3], err);
+    if (e == 0 && residual.data)
+        e = apply(call, "Add", 7, &residual, err);
+    if (residual.data && op_has(call, 3) && residual.data != call->in[3]->data)
+        tensor_finish(&residual);
     const char *activation = node_string(call->node, "activation", "");
     // Clip's bounds were attributes up to opset 6: so they are here.
     if (e == 0 && *activation)
