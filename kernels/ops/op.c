@@ -55,8 +55,10 @@ int op_find(const char *domain, const char *name, int opset, const struct op **r
 bool op_knows_attr(const struct op *op, const char *name)
 {
     const size_t length = strlen(name);
-    for (const char *p = op->attrs; p && (p = strstr(p, name)); p++) {
-        if (length > 0 && p > op->attrs && p[-1] == ' ' && p[length] == ' ')
+    if (length == 0)
+        return false;
+    for (const char *p = op->attrs; (p = strstr(p, name)); p++) {
+        if (p > op->attrs && p[-1] == ' ' && p[length] == ' ')
             return true;
     }
     return false;
