@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double GUIDE_S = 4.0;  // frames averaged for the guide of the smoothing
+static const double GUIDE_MM = 1.0; // sigma of its blur
+
 /** The part of a plane that holds a slice's mask. */
 struct box {
     size_t x, y, nx, ny;
@@ -87,6 +90,59 @@ static void blur_sheet(const struct gauss *gauss, const struct box *b, size_t nt
                      s->work, dst + t * b->nx);
 }
 
+/** Mean of each bin frames of the enhancement: ret [ny][returned][nx]. */
+static size_t bin_frames(const struct box *b, size_t nt, size_t bin,
+                         const struct scratch *s, float *ret)
+{
+    const size_t bins = (nt + bin - 1) / bin;
+    for (size_t y = 0; y < b->ny; y++) {
+        for (size_t k = 0; k < bins; k++) {
+            float *to = ret + (y * bins + k) * b->nx;
+            const size_t last = (k + 1) * bin < nt ? (k + 1) * bin : nt;
+            const float scale = 1.0f / (float)(last - k * bin);
+            memset(to, 0, b->nx * sizeof(*to));
+            for (size_t t = k * bin; t < last; t++) {
+                const float *from = s->enhancement + (y * nt + t) * b->nx;
+                for (size_t x = 0; x < b->nx; x++)
+                    to[x] += scale * from[x];
+            }
+        }
+    }
+    return bins;
+}
+
+static double width2(const struct box *b, size_t bins, double likeness,
+                     const struct scratch *s)
+{
+    const struct tips_shape shape = {b->nx, b->ny, bins};
+    return fmax(likeness * tips_median_ssd(&shape, bins, s->guide, s->mask, s->work),
+                1e-6);
+}
+
+/**
+ * The filter's guide into s->guide: curves binned in time and blurred, then filtered by
+ * themselves, so that hardly any noise is left to decide who is alike.
+ */
+static void make_guide(const struct computing *c, const struct box *b,
+                       struct tips_params *params, struct scratch *s)
+{
+    const size_t bin = (size_t)fmax(1.0, floor(GUIDE_S / c->axis->dt_s + 0.5));
+    const size_t bins = bin_frames(b, c->axis->nt, bin, s, s->guide);
+    const size_t sheet = b->nx * bins * b->ny;
+    // The sheet of results is not needed yet; bins are at most half its frames, or there is one.
+    float *raw = s->smooth;
+    memcpy(raw, s->guide, sheet * sizeof(*raw));
+    blur_sheet(&c->guide, b, bins, s, s->guide, s->guide);
+    params->guide_nt = bins;
+    params->h2 = width2(b, bins, c->options->likeness, s);
+    if (2 * bins > c->axis->nt)
+        return;
+    const struct tips_shape shape = {b->nx, b->ny, bins};
+    tips_filter(&shape, params, raw, s->guide, s->mask, s->work, raw + sheet);
+    memcpy(s->guide, raw + sheet, sheet * sizeof(*raw));
+    params->h2 = width2(b, bins, c->options->likeness_refined, s);
+}
+
 static void smooth(const struct computing *c, const struct box *b, struct scratch *s)
 {
     const struct maps_options *o = c->options;
@@ -96,14 +152,11 @@ static void smooth(const struct computing *c, const struct box *b, struct scratc
         blur_sheet(&c->gauss, b, shape.nt, s, s->enhancement, s->smooth);
         return;
     }
-    blur_sheet(&c->guide, b, shape.nt, s, s->enhancement, s->guide);
-    const double ssd = tips_median_ssd(&shape, shape.nt, s->guide, s->mask, s->work);
-    const struct tips_params params = {
+    struct tips_params params = {
         .radius_px = {o->radius_mm / mm[0], o->radius_mm / mm[1]},
         .sigma_px = {o->sigma_mm / mm[0], o->sigma_mm / mm[1]},
-        .h2 = fmax(o->likeness * ssd, 1e-6),
-        .guide_nt = shape.nt,
     };
+    make_guide(c, b, &params, s);
     tips_filter(&shape, &params, s->enhancement, s->guide, s->mask, s->work, s->smooth);
 }
 
@@ -244,7 +297,7 @@ int maps_compute(const struct cine *cine, const struct enhancement *e,
     struct computing c = {
         .cine = cine, .e = e, .mask = mask, .axis = axis, .options = options};
     const double *mm = cine->spacing_mm;
-    gauss_init(&c.guide, options->guide_mm / mm[0], options->guide_mm / mm[1]);
+    gauss_init(&c.guide, GUIDE_MM / mm[0], GUIDE_MM / mm[1]);
     gauss_init(&c.gauss, options->sigma_mm / mm[0], options->sigma_mm / mm[1]);
     for (size_t t = 0; t < axis->nt; t++)
         c.aif_sum += (double)aif[t];

@@ -30,9 +30,10 @@ struct maps_options {
     double oi_max;    // of the deconvolution
     double sigma_mm;  // spatial width of the smoothing
     double radius_mm; // and how far it looks
-    double guide_mm;  // sigma of the blur of its guide
-    double likeness;  // h^2 over the median SSD of neighbours; 0: plain Gaussian
-    double early_s, late_s; // where the peak of the residue function is looked for
+    double
+        likeness; // h^2 over the median SSD of neighbours, for the guide; 0: plain Gaussian
+    double likeness_refined; // the same for the curves, by the filtered guide
+    double early_s, late_s;  // where the peak of the residue function is looked for
 };
 
 /**
