@@ -30,7 +30,7 @@ static const struct option OPTIONS[] = {
     {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
 };
 
-enum { ROWS = 20, ROWS_JSON = 100, ROWS_MAX = 10000, BAR = 20 };
+enum { ROWS = 20, ROWS_JSON = 100, ROWS_MAX = 10000, BAR = 20, EVENTS = 8 };
 
 /* ---- words ---- */
 
@@ -170,6 +170,19 @@ static void print_deliveries(const struct js *status, const char *key, const cha
     }
 }
 
+static void print_events(const struct js *status, size_t rows)
+{
+    const struct js *list = js_get(status, "events");
+    if (js_count(list) > 0)
+        puts("\nevents");
+    for (size_t i = 0; i < js_count(list) && i < rows; i++) {
+        const struct js *e = js_at(list, i);
+        printf("  ");
+        print_age(js_get_int(status, "now_s") - js_get_int(e, "at_s"));
+        printf(" ago  %s %s\n", js_get_string(e, "what"), js_get_string(e, "text"));
+    }
+}
+
 static void print_status(const struct js *status, size_t rows)
 {
     print_head(status);
@@ -178,6 +191,7 @@ static void print_status(const struct js *status, size_t rows)
     print_deliveries(status, "deliveries", "pending", "waiting to be sent", rows);
     print_deliveries(status, "dead", "dead",
                      "dead letters (hilum replay tries them again)", rows);
+    print_events(status, rows < EVENTS ? rows : EVENTS);
 }
 
 /* ---- asking ---- */

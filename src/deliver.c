@@ -9,6 +9,7 @@
 #include "scp/dcm_send.h"
 #include "src/child.h"
 #include "src/conf.h"
+#include "src/event.h"
 #include "src/loop.h"
 #include "src/protocol.h"
 #include "src/store.h"
@@ -98,10 +99,10 @@ static void note(struct outbox *box, struct under_way *u, enum dcm_send_fault fa
     const bool is_again =
         dcm_send_is_transient(fault) && attempts < box->to->attempts_max;
     const int64_t wait_s = deliver_backoff_s(box->to, attempts, draw());
-    log_event(is_again ? LOG_WARN : LOG_ERROR,
-              is_again ? "delivery.again" : "delivery.dead",
-              "delivery=%lld destination=%s attempt=%d reason=\"%s\"", (long long)u->id,
-              box->to->name, attempts, reason);
+    event_note(deliver->store, is_again ? LOG_WARN : LOG_ERROR,
+               is_again ? "delivery.again" : "delivery.dead",
+               "delivery=%lld destination=%s attempt=%d reason=\"%s\"", (long long)u->id,
+               box->to->name, attempts, reason);
     store_set_delivery(deliver->store, u->id, is_again ? DELIVERY_PENDING : DELIVERY_DEAD,
                        is_again ? clock_wall_s() + wait_s : 0, reason, noted, NULL);
 }
@@ -161,7 +162,8 @@ static void ended(void *ctx, struct child *child, const char *how)
     char why[100];
     (void)child;
     snprintf(why, sizeof(why), "the sender ended: %s", how);
-    log_event(LOG_WARN, "sender.ended", "destination=%s how=\"%s\"", box->to->name, how);
+    event_note(box->deliver->store, LOG_WARN, "sender.ended", "destination=%s how=\"%s\"",
+               box->to->name, how);
     lose_sender(box, why);
 }
 

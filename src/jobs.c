@@ -7,6 +7,7 @@
 #include "base/msg.h"
 #include "src/child.h"
 #include "src/conf.h"
+#include "src/event.h"
 #include "src/loop.h"
 #include "src/protocol.h"
 #include "src/route.h"
@@ -211,8 +212,9 @@ static void close_job(void *job, const struct err *err)
                   err->text);
         return;
     }
-    log_event(is_again ? LOG_WARN : LOG_ERROR, is_again ? "job.again" : "job.failed",
-              "job=%lld error=\"%s\"", (long long)id, err->text);
+    event_note(jobs->store, is_again ? LOG_WARN : LOG_ERROR,
+               is_again ? "job.again" : "job.failed", "job=%lld error=\"%s\"",
+               (long long)id, err->text);
     store_set_job(jobs->store, id, is_again ? JOB_QUEUED : JOB_FAILED, err->text,
                   close_noted, jobs);
 }
@@ -276,8 +278,8 @@ static void ended(void *ctx, struct child *child, const char *how)
     char why[100];
     (void)child;
     snprintf(why, sizeof(why), "its worker ended: %s", how);
-    log_event(LOG_WARN, "worker.ended", "job=%lld how=\"%s\"",
-              (long long)(w->deadline_ms ? w->id : 0), how);
+    event_note(w->jobs->store, LOG_WARN, "worker.ended", "job=%lld how=\"%s\"",
+               (long long)(w->deadline_ms ? w->id : 0), how);
     end_worker(w, why);
 }
 

@@ -7,6 +7,7 @@
 #include "scp/dcm_receive.h"
 #include "src/child.h"
 #include "src/conf.h"
+#include "src/event.h"
 #include "src/loop.h"
 #include "src/protocol.h"
 #include "src/store.h"
@@ -50,6 +51,7 @@ struct receive {
     int next_turned_away;
     int active;
     uint64_t associations, rejected, stored, refused, bytes;
+    bool has_left_files; // without row in the index
 };
 
 /* ---- an instance: to the index and back ---- */
@@ -77,6 +79,7 @@ static void indexed(void *ctx, const struct err *err, const struct store_added *
     struct receive *receive = p->receive;
     if (err->code < 0) {
         receive->refused++;
+        receive->has_left_files = true;
         log_event(LOG_ERROR, "receive.index", "error=\"%s\"", err->text);
     } else {
         receive->stored++;
@@ -190,8 +193,9 @@ static void ended(void *ctx, struct child *child, const char *how)
 {
     struct receiver_slot *slot = ctx;
     (void)child;
-    log_event(LOG_WARN, "receiver.ended", "association=%llu how=\"%s\"",
-              (unsigned long long)(slot->is_busy ? slot->association : 0), how);
+    event_note(slot->receive->store, LOG_WARN, "receiver.ended",
+               "association=%llu how=\"%s\"",
+               (unsigned long long)(slot->is_busy ? slot->association : 0), how);
     drop_slot(slot);
 }
 
@@ -366,6 +370,11 @@ void receive_stop(struct receive *receive)
 int receive_active(const struct receive *receive)
 {
     return receive->active;
+}
+
+bool receive_left_files(const struct receive *receive)
+{
+    return receive->has_left_files;
 }
 
 void receive_destroy(struct receive *receive)

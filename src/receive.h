@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct conf;
@@ -34,6 +35,8 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
 void receive_stop(struct receive *receive);
 /** Associations that run. */
 int receive_active(const struct receive *receive);
+/** Whether a file that a receiver kept could not be indexed: the next start must look. */
+bool receive_left_files(const struct receive *receive);
 /** End all; after store_close(), whose last answers come here. NULL is allowed. */
 void receive_destroy(struct receive *receive);
 /** {"associations", "receivers", "stored", "refused", ...} for status. */

@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "src/conf.h"
+#include "src/event.h"
 #include "src/loop.h"
 #include "src/rules.h"
 #include "src/seed.h"
@@ -122,8 +123,9 @@ static void close_study(struct asked *asked, const struct study_facts *study)
     struct store_new_job *jobs = make_jobs(d, study, seeds, ids, names);
     if (!jobs)
         abort();
-    log_event(LOG_INFO, "study.close", "study=%lld jobs=%zu note=\"%s\"",
-              (long long)study->id, d->count, d->note);
+    event_note(schedule->store, LOG_INFO, "study.close",
+               "study=%lld jobs=%zu note=\"%s\"", (long long)study->id, d->count,
+               d->note);
     store_close_study(schedule->store, study->id, jobs, d->count, d->note, was_closed,
                       asked);
     free(jobs);

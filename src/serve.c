@@ -8,6 +8,7 @@
 #include "src/conf.h"
 #include "src/control.h"
 #include "src/deliver.h"
+#include "src/event.h"
 #include "src/jobs.h"
 #include "src/loop.h"
 #include "src/protocol.h"
@@ -36,7 +37,7 @@ struct node {
     struct control *control;
     struct loop_timer *stop_timer;
     int64_t stop_by_ms; // 0: not asked to stop
-    bool is_orderly;    // nothing was under way at the end
+    bool is_orderly;    // nothing was under way at the end, or left without row
     int64_t started_s;
 };
 
@@ -112,7 +113,7 @@ static void replayed(void *ctx, const struct err *err, size_t count)
     if (err->code < 0) {
         control_answer(node->control, asked->asker, err->code, err->text);
     } else {
-        log_event(LOG_INFO, "control.replay", "count=%zu", count);
+        event_note(node->store, LOG_INFO, "control.replay", "count=%zu", count);
         struct js *js = js_object();
         js_set_int(js, "replayed", (int64_t)count);
         answer_js(asked, js);
@@ -126,7 +127,8 @@ static void replayed(void *ctx, const struct err *err, size_t count)
 static void release(struct node *node, int64_t asker, int64_t study)
 {
     if (schedule_release(node->schedule, study)) {
-        log_event(LOG_INFO, "control.release", "study=%lld", (long long)study);
+        event_note(node->store, LOG_INFO, "control.release", "study=%lld",
+                   (long long)study);
         control_answer(node->control, asker, 0, "{}");
     } else {
         control_answer(node->control, asker, ERR_NOTFOUND,
@@ -161,7 +163,7 @@ static void see_whether_stopped(void *ctx)
     const bool is_late = loop_now_ms(node->loop) >= node->stop_by_ms;
     if (is_busy && !is_late)
         return;
-    node->is_orderly = !is_busy;
+    node->is_orderly = !is_busy && !receive_left_files(node->receive);
     if (is_busy)
         log_event(LOG_WARN, "node.stop", "associations=%d jobs=%d: requeued",
                   receive_active(node->receive), jobs_are_busy(node->jobs));
@@ -256,8 +258,8 @@ int serve(const struct conf *conf, struct err *err)
     const int r = start(&node, err);
     if (r == 0) {
         jobs_kick(node.jobs);
-        log_event(LOG_INFO, "node.ready", "version=%s port=%d", HILUM_VERSION,
-                  conf->port);
+        event_note(node.store, LOG_INFO, "node.ready", "version=%s port=%d",
+                   HILUM_VERSION, conf->port);
         loop_run(node.loop);
         log_event(LOG_INFO, "node.stopped", "version=%s", HILUM_VERSION);
     }

@@ -198,12 +198,12 @@ void store_replay(struct store *store, int64_t job_id,
 
 /* ---- what happened ---- */
 
-/** Add an event row; text holds no patient data. Fire and forget. */
+/** Add an event row; text holds no patient data. The newest 10000 are kept. Fire and forget. */
 void store_event(struct store *store, const char *what, const char *text);
 
 struct js;
 /** The state for `hilum status --json`: {"studies": [...], "jobs": [...], "deliveries": [...],
- * "dead": [...], "counts": {...}}, newest first, at most limit rows each; no patient data.
+ * "dead": [...], "events": [...], "counts": {...}}, newest first, at most limit rows each; no patient data.
  * The callback may take ownership with js_ref. */
 void store_status(struct store *store, size_t limit,
                   void (*fn)(void *ctx, const struct err *err, struct js *status),

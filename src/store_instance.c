@@ -228,6 +228,8 @@ void store_add_instance(struct store *store, const struct instance_facts *facts,
 
 /* ---- events ---- */
 
+enum { EVENTS_KEPT = 10000 };
+
 struct event_request {
     struct request request;
     char *what, *text;
@@ -236,10 +238,16 @@ struct event_request {
 static int event_work(struct db *db, struct request *request, struct err *err)
 {
     const struct event_request *event = (struct event_request *)request;
-    return sql_run(db,
-                   sql(db, err, "INSERT INTO event (at_s, what, text) VALUES (?, ?, ?)",
-                       "itt", clock_wall_s(), event->what, event->text),
-                   err);
+    int r = sql_run(db,
+                    sql(db, err, "INSERT INTO event (at_s, what, text) VALUES (?, ?, ?)",
+                        "itt", clock_wall_s(), event->what, event->text),
+                    err);
+    if (r == 0)
+        r = sql_run(db,
+                    sql(db, err, "DELETE FROM event WHERE id <= ?", "i",
+                        sql_last_id(db) - EVENTS_KEPT),
+                    err);
+    return r;
 }
 
 static void event_answer(struct request *request)

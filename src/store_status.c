@@ -85,6 +85,18 @@ static int add_deliveries(struct db *db, struct status_request *s, const char *k
                 NAMES, list, err);
 }
 
+static int add_events(struct db *db, struct status_request *s, struct err *err)
+{
+    static const char *const NAMES[] = {"i:id", "i:at_s", "t:what", "t:text", NULL};
+    struct js *list = js_array();
+    js_set(s->status, "events", list);
+    return rows(db,
+                sql(db, err,
+                    "SELECT id, at_s, what, text FROM event ORDER BY id DESC LIMIT ?",
+                    "i", (int64_t)s->limit),
+                NAMES, list, err);
+}
+
 static int add_counts(struct db *db, struct status_request *s, struct err *err)
 {
     struct js *counts = js_object();
@@ -117,6 +129,8 @@ static int status_work(struct db *db, struct request *request, struct err *err)
         r = add_deliveries(db, s, "deliveries", "", err);
     if (r == 0)
         r = add_deliveries(db, s, "dead", "dead", err);
+    if (r == 0)
+        r = add_events(db, s, err);
     return r == 0 ? add_counts(db, s, err) : r;
 }
 

@@ -17,7 +17,7 @@ if [ "$1" = --log ]; then
 fi
 
 words='patient|\w*(?<!get)(?<!gete)uid\w*|description|accession|protocol|calling\w*|birth\w*|facts'
-calls='log_(event|debug|info|warn|error)\s*\((?:[^;"]|"(?:[^"\\]|\\.)*")*;'
+calls='(log_(event|debug|info|warn|error)|event_note)\s*\((?:[^;"]|"(?:[^"\\]|\\.)*")*;'
 find "$1/src" -name '*.c' | sort | {
     bad=0
     while read -r file; do
