@@ -107,7 +107,8 @@ static const struct settings_key RULES[] = {
     TEXT("protocol", "", 200, "ProtocolName; pattern, \"\" for any"),
     NAMES("analyses", "analyses that are asked whether they want the study"),
     NAMES("destinations", "where the results go"),
-    INT("quiet_s", 0, 0, 3600, "s", "quiet time of the study; 0: study.quiet_s"),
+    INT("quiet_s", 0, 0, 3600, "s",
+        "quiet time of the study where it is shorter than study.quiet_s; 0: that"),
     INT("priority", 0, -1000, 1000, "", "higher goes first"),
     END,
 };
