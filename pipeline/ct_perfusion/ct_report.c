@@ -9,8 +9,8 @@
 static const struct code ABNORMAL = {"49755003", "SCT",
                                      "Morphologically Abnormal Structure"};
 static const struct code ANATOMY = {"91723000", "SCT", "Anatomical Structure"};
-static const struct code INFARCT = {"55641003", "SCT", "Infarct"};
-static const struct code ISCHEMIA = {"52674009", "SCT", "Ischemia"};
+static const struct code CORE = {"ischemic-core", "99HILUM", "Ischemic core"};
+static const struct code PENUMBRA = {"ischemic-penumbra", "99HILUM", "Ischemic penumbra"};
 static const struct code ARTERY = {"51114001", "SCT", "Artery"};
 static const struct code VEIN = {"29092000", "SCT", "Vein"};
 static const struct code BRAIN = {"12738006", "SCT", "Brain"};
@@ -120,7 +120,7 @@ static int add_segments(struct ct_job *job, struct err *err)
                         (struct result_segment){.name = "core",
                                                 .label = "Core (rCBF < 30 %)",
                                                 .category = ABNORMAL,
-                                                .type = INFARCT,
+                                                .type = CORE,
                                                 .rgb = {220, 40, 120}},
                         is_in_mask, l->core, err);
     if (r == 0)
@@ -128,7 +128,7 @@ static int add_segments(struct ct_job *job, struct err *err)
                         (struct result_segment){.name = "penumbra",
                                                 .label = "Penumbra (Tmax > 6 s)",
                                                 .category = ABNORMAL,
-                                                .type = ISCHEMIA,
+                                                .type = PENUMBRA,
                                                 .rgb = {60, 170, 60}},
                         is_in_part, &penumbra, err);
     if (r == 0)
