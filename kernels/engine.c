@@ -20,6 +20,7 @@ struct engine {
     struct executor *executor; // NULL: the reference runs all
     size_t memory_bytes;
     int threads;
+    bool bf16;
     long runs;
 };
 
@@ -28,7 +29,8 @@ static int check_options(const struct engine_options *o, struct err *err)
     const char *executor = o->executor ? o->executor : "dnnl";
     if (strcmp(executor, "reference") != 0 && strcmp(executor, "dnnl") != 0)
         return err_set(err, ERR_CONFIG, "no executor is called '%.20s'", executor);
-    if (o->precision && strcmp(o->precision, "f32") != 0)
+    if (o->precision && strcmp(o->precision, "f32") != 0
+        && strcmp(o->precision, "bf16") != 0)
         return err_set(err, ERR_CONFIG, "no precision is called '%.20s'", o->precision);
     if (o->threads < 0 || o->threads > 1024)
         return err_set(err, ERR_CONFIG, "%d threads", o->threads);
@@ -46,6 +48,7 @@ static int engine_create(const struct engine_options *options, struct engine **r
     auto_(engine) struct engine *engine = calloc(1, sizeof(*engine));
     if (!engine)
         return err_set(err, ERR_NOMEM, "an engine");
+    engine->bf16 = o->precision && strcmp(o->precision, "bf16") == 0;
     engine->threads = o->threads ? o->threads : 1;
     engine->memory_bytes = o->memory_bytes ? o->memory_bytes : (size_t)8 << 30;
     engine->passes_off = strdup(o->passes_off ? o->passes_off : "");
@@ -212,7 +215,8 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
         *shape = *inputs[i];
         shape->data = shape->owned = NULL;
     }
-    const struct pass_context context = {.tensor_bytes = engine->memory_bytes,
+    const struct pass_context context = {.bf16 = engine->bf16 && executor_has_bf16(),
+                                         .tensor_bytes = engine->memory_bytes,
                                          .off = engine->passes_off,
                                          .executor = engine->executor};
     const struct kernel_maker maker = {executor_make, engine->executor};

@@ -26,7 +26,7 @@ enum engine_executor { ENGINE_REFERENCE, ENGINE_DNNL };
  * fit a network of a hospital. */
 struct engine_options {
     const char *executor;   // "dnnl" or "reference"; NULL: dnnl
-    const char *precision;  // "f32"; NULL: f32
+    const char *precision;  // "f32" or "bf16"; NULL: f32
     int threads;            // 0: one
     const char *passes_off; // names between commas; NULL: none
     size_t memory_bytes;    // most that reading and running may take each; 0: 8 GiB

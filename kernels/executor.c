@@ -38,6 +38,11 @@ int executor_make(void *ctx, const struct graph *graph, size_t n, struct kernel 
     return e != 0 || *ret ? e : fast_make(graph, n, ret, err);
 }
 
+bool executor_has_bf16(void)
+{
+    return dnnl_executor_has_bf16();
+}
+
 /** The layouts of a node's values, to be put back. */
 struct saved {
     enum layout in[8], out;

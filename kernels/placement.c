@@ -60,7 +60,8 @@ static void join_concat(const struct graph *g, struct place *places,
     const struct value *y = &g->values[out];
     int64_t axis = node_int(node, "axis", 1);
     axis += axis < 0 ? y->shape.rank : 0;
-    if (!places[out].placed || tensor_span(&y->shape, 0, (int)axis) != 1)
+    if (!places[out].placed || y->layout == LAYOUT_LAST
+        || tensor_span(&y->shape, 0, (int)axis) != 1)
         return;
     size_t inner = 0;
     for (size_t i = 0; i < node->in_count; i++) {

@@ -27,7 +27,7 @@ static const char USAGE[] =
     "       hilum model run MODEL --input NAME=FILE.npy ... --output DIR\n"
     "                                          write each output to DIR/<its name>.npy\n"
     "\n"
-    "  --precision P       f32\n"
+    "  --precision P       f32 unless given; bf16 where the CPU has it\n"
     "  --threads N         1 unless given\n"
     "  --executor E        dnnl unless given; reference: plain C, slow\n"
     "  --passes-off A,B    leave out these passes of the optimiser\n"

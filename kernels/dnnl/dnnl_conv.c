@@ -41,6 +41,7 @@ static void copy_window(const struct op_window *w, struct shape *s)
 static int describe_weights(const struct tensor *w, int64_t groups, struct shape *s,
                             struct err *err)
 {
+    const dnnl_data_type_t type = w->type == TENSOR_BF16 ? dnnl_bf16 : dnnl_f32;
     static const dnnl_format_tag_t TAGS[] = {dnnl_abc, dnnl_abcd, dnnl_abcde,
                                              dnnl_abcdef};
     dnnl_dims_t dim;
@@ -50,11 +51,11 @@ static int describe_weights(const struct tensor *w, int64_t groups, struct shape
     dim[rank++] = w->dim[0] / groups;
     for (int i = 1; i < w->rank; i++)
         dim[rank++] = w->dim[i];
-    int e = dnnl_check(dnnl_memory_desc_init_by_tag(&s->user_weights, rank, dim, dnnl_f32,
-                                                    TAGS[rank - 3]),
-                       "weights", err);
+    int e = dnnl_check(
+        dnnl_memory_desc_init_by_tag(&s->user_weights, rank, dim, type, TAGS[rank - 3]),
+        "weights", err);
     if (e == 0)
-        e = dnnl_check(dnnl_memory_desc_init_by_tag(&s->weights, rank, dim, dnnl_f32,
+        e = dnnl_check(dnnl_memory_desc_init_by_tag(&s->weights, rank, dim, type,
                                                     dnnl_format_tag_any),
                        "weights", err);
     const dnnl_dims_t channels = {w->dim[0]};
@@ -110,13 +111,14 @@ static int make_pd(struct dnnl_executor *executor, const struct node *node,
 
 static bool is_ours(const struct graph *graph, const struct node *node)
 {
-    for (size_t i = 0; i < node->in_count; i++) {
-        if (node->in[i] >= 0 && graph->values[node->in[i]].shape.type != TENSOR_F32)
-            return false;
-    }
-    const bool bias = node->in_count > 2 && node->in[2] >= 0;
-    return graph->values[node->in[1]].constant
-           && (!bias || graph->values[node->in[2]].constant);
+    const enum tensor_type type = graph->values[node->in[0]].shape.type;
+    const int bias = node->in_count > 2 ? node->in[2] : -1;
+    return (type == TENSOR_F32 || type == TENSOR_BF16)
+           && graph->values[node->in[1]].constant
+           && graph->values[node->in[1]].shape.type == type
+           && (bias < 0
+               || (graph->values[bias].constant
+                   && graph->values[bias].shape.type == TENSOR_F32));
 }
 
 int dnnl_make_conv(struct dnnl_executor *executor, const struct graph *graph,
@@ -127,7 +129,9 @@ int dnnl_make_conv(struct dnnl_executor *executor, const struct graph *graph,
     const bool residual = node->in_count > 3 && node->in[3] >= 0;
     if (!is_ours(graph, node)
         || (residual
-            && graph->values[node->in[3]].layout != graph->values[node->out[0]].layout))
+            && (graph->values[node->in[3]].layout != graph->values[node->out[0]].layout
+                || graph->values[node->in[3]].shape.type
+                       != graph->values[node->out[0]].shape.type)))
         return 0;
     int e = describe(graph, node, &s, err);
     if (e == 0)

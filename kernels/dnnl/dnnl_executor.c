@@ -49,6 +49,7 @@ static const struct {
     {"", "ConvTranspose", dnnl_make_deconv},
     {"hilum", "ConvTranspose", dnnl_make_deconv},
     {"hilum", "Layout", dnnl_make_layout},
+    {"", "Cast", dnnl_make_layout},
     {"", "MaxPool", dnnl_make_pool},
     {"", "AveragePool", dnnl_make_pool},
     {"", "GlobalAveragePool", dnnl_make_pool},
@@ -103,6 +104,12 @@ int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
         return 0;
     const int e = make(executor, graph, node, ret, err);
     return e == ERR_UNSUPPORTED ? 0 : e; // then the reference does it
+}
+
+bool dnnl_executor_has_bf16(void)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)dnnl_cpu_isa_avx512_core)
+           == (unsigned)dnnl_cpu_isa_avx512_core;
 }
 
 const char *dnnl_executor_version(void)

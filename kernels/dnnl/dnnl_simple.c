@@ -50,6 +50,12 @@ static int describe_ports(const struct graph *graph, const struct node *node,
     return e != 0 ? e : dnnl_graph_md(graph, node->out[0], dst, err);
 }
 
+static bool is_float(const struct graph *graph, int value)
+{
+    const enum tensor_type type = graph->values[value].shape.type;
+    return type == TENSOR_F32 || type == TENSOR_BF16;
+}
+
 /* Pooling */
 
 static int find_window(const struct graph *graph, const struct node *node,
@@ -76,8 +82,7 @@ int dnnl_make_pool(struct dnnl_executor *executor, const struct graph *graph,
     struct op_window w;
     dnnl_memory_desc_t src, dst;
     dnnl_dims_t kernel, stride, dilation, begin, end;
-    if ((node->out_count > 1 && node->out[1] >= 0)
-        || graph->values[node->in[0]].shape.type != TENSOR_F32)
+    if ((node->out_count > 1 && node->out[1] >= 0) || !is_float(graph, node->in[0]))
         return 0;
     int e = find_window(graph, node, &w, err);
     if (e == 0)
@@ -127,6 +132,11 @@ int dnnl_make_layout(struct dnnl_executor *executor, const struct graph *graph,
     dnnl_memory_desc_t src, dst;
     dnnl_primitive_desc_t pd;
     dnnl_primitive_attr_t attr;
+    if (!is_float(graph, node->in[0]) || !is_float(graph, node->out[0]))
+        return 0; // Cast to what else there is
+    if (graph->values[node->out[0]].shape.type == TENSOR_BF16 && !*node->op->domain
+        && node->opset < 19)
+        return 0; // such a Cast cuts, oneDNN rounds
     int e = describe_ports(graph, node, &src, &dst, err);
     if (e == 0)
         e = dnnl_check(dnnl_primitive_attr_create(&attr), "reorder", err);
@@ -170,7 +180,7 @@ int dnnl_make_eltwise(struct dnnl_executor *executor, const struct graph *graph,
     dnnl_memory_desc_t src, dst;
     dnnl_eltwise_desc_t desc;
     dnnl_primitive_desc_t pd;
-    if (graph->values[node->in[0]].shape.type != TENSOR_F32
+    if (!is_float(graph, node->in[0])
         || graph->values[node->in[0]].layout != graph->values[node->out[0]].layout
         || !dnnl_find_eltwise(node, node->op->name, &kind, &alpha, &beta)
         || (kind == dnnl_eltwise_clip && !read_bounds(graph, node, &alpha, &beta)))
@@ -230,7 +240,8 @@ int dnnl_make_binary(struct dnnl_executor *executor, const struct graph *graph,
     dnnl_primitive_desc_t pd;
     const struct value *a = &graph->values[node->in[0]],
                        *y = &graph->values[node->out[0]];
-    if (node->in_count != 2 || node->opset < 7 || a->shape.type != TENSOR_F32
+    if (node->in_count != 2 || node->opset < 7 || !is_float(graph, node->in[0])
+        || graph->values[node->in[1]].shape.type != a->shape.type
         || !tensor_has_shape_of(&a->shape, &y->shape) || a->layout != y->layout
         || a->shape.rank < 1)
         return 0;

@@ -9,6 +9,7 @@ static const struct {
     fast_make_fn *make;
 } MAKERS[] = {
     {"hilum", "Shuffle", fast_make_shuffle},
+    {"", "Concat", fast_make_concat},
     {"", "PRelu", fast_make_affine},
     {"", "BatchNormalization", fast_make_affine},
     {"", "Add", fast_make_broadcast},
@@ -29,7 +30,10 @@ int fast_make(const struct graph *graph, size_t n, struct kernel **ret, struct e
             || strcmp(MAKERS[i].domain, node->op->domain) != 0)
             continue;
         const struct tensor *x = &graph->values[node->in[0]].shape;
-        if (node->out[0] < 0 || x->type != TENSOR_F32 || x->rank < 1
+        // What only moves numbers moves those of any type.
+        const bool moves =
+            MAKERS[i].make == fast_make_concat || MAKERS[i].make == fast_make_shuffle;
+        if (node->out[0] < 0 || (!moves && x->type != TENSOR_F32) || x->rank < 1
             || tensor_count(x) == 0 || graph->values[node->out[0]].shape.rank < 1)
             return 0;
         return MAKERS[i].make(graph, node, ret, err);

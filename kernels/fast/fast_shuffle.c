@@ -3,8 +3,9 @@
  *
  *     y[n, o, p*s + d] = x[n, d*channels + o, p]   for all offsets d of a step s (row-major)
  *
- * x float [batch, steps * channels, spatial...], y float [batch, channels, s * spatial...];
- * plain, or blocked with whole blocks of channels. Cost: one pass. Test: test_fast.
+ * x [batch, steps * channels, spatial...], y [batch, channels, s * spatial...] of one type;
+ * plain, channels last, or blocked with whole blocks of channels. Cost: one pass.
+ * Test: tests/golden/test_networks.py.
  */
 #include "kernels/fast/fast.h"
 
@@ -17,43 +18,58 @@
 struct shuffle {
     struct kernel base;
     int64_t batch, blocks, in[3], step[3];
-    size_t unit; // floats that move together
+    size_t unit;      // bytes that move together
+    size_t in_stride; // bytes from one of them to the next along a row of x
 };
 
-/** Rows of one block of channels at one offset of the step. */
-static void shuffle_rows(const struct shuffle *s, const float *x, float *y, int64_t dx)
+/** A row of one block of channels at one offset of the step. */
+static void shuffle_row(const struct shuffle *s, const char *x, char *y, int64_t dx)
 {
-    const int64_t n = s->in[2], step = s->step[2];
-    if (s->unit == LAYOUT_BLOCK) {
-        for (int64_t i = 0; i < n; i++)
-            memcpy(y + (i * step + dx) * LAYOUT_BLOCK, x + i * LAYOUT_BLOCK,
-                   LAYOUT_BLOCK * sizeof(float));
-        return;
+    const size_t step = (size_t)s->step[2] * s->unit;
+    y += (size_t)dx * s->unit;
+    if (s->unit == LAYOUT_BLOCK * sizeof(float)) { // a size that compilers know
+        for (int64_t i = 0; i < s->in[2]; i++, x += s->in_stride, y += step)
+            memcpy(y, x, LAYOUT_BLOCK * sizeof(float));
+    } else if (s->unit == sizeof(float)) {
+        for (int64_t i = 0; i < s->in[2]; i++, x += s->in_stride, y += step)
+            memcpy(y, x, sizeof(float));
+    } else {
+        for (int64_t i = 0; i < s->in[2]; i++, x += s->in_stride, y += step)
+            memcpy(y, x, s->unit);
     }
-    for (int64_t i = 0; i < n; i++)
-        y[i * step + dx] = x[i];
+}
+
+/** One block of channels of one image at one offset d of the step. */
+static void shuffle_block(const struct shuffle *s, const char *x, char *y, int64_t d)
+{
+    const size_t row = (size_t)s->in[2] * s->in_stride;
+    const size_t out_row = (size_t)(s->in[2] * s->step[2]) * s->unit;
+    const int64_t dx = d % s->step[2], dy = d / s->step[2] % s->step[1];
+    const int64_t dz = d / s->step[2] / s->step[1];
+    for (int64_t i = 0; i < s->in[0] * s->in[1]; i++, x += row) {
+        const int64_t z = i / s->in[1] * s->step[0] + dz,
+                      r = i % s->in[1] * s->step[1] + dy;
+        shuffle_row(s, x, y + (size_t)(z * s->in[1] * s->step[1] + r) * out_row, dx);
+    }
 }
 
 static int run(struct kernel *kernel, struct op_call *call, struct err *err)
 {
     (void)err;
     const struct shuffle *s = (const struct shuffle *)kernel;
-    const float *x = call->in[0]->data;
-    const size_t row = (size_t)s->in[2] * s->unit;
     const int64_t steps = s->step[0] * s->step[1] * s->step[2];
-    for (int64_t b = 0; b < s->batch * steps * s->blocks; b++) {
-        const int64_t image = b / (steps * s->blocks), d = b / s->blocks % steps;
-        const int64_t block = image * s->blocks + b % s->blocks;
-        const int64_t dx = d % s->step[2], dy = d / s->step[2] % s->step[1];
-        const int64_t dz = d / s->step[2] / s->step[1];
-        for (int64_t z = 0; z < s->in[0]; z++) {
-            for (int64_t y = 0; y < s->in[1]; y++, x += row) {
-                const int64_t to_z = z * s->step[0] + dz, to_y = y * s->step[1] + dy;
-                const int64_t to =
-                    (block * s->in[0] * s->step[0] + to_z) * s->in[1] * s->step[1] + to_y;
-                shuffle_rows(s, x,
-                             (float *)call->out[0]->data + to * (int64_t)row * s->step[2],
-                             dx);
+    const size_t plane = (size_t)(s->in[0] * s->in[1] * s->in[2]) * s->unit;
+    const bool last = s->in_stride != s->unit; // then there is one block: all channels
+    for (int64_t image = 0; image < s->batch; image++) {
+        for (int64_t d = 0; d < steps; d++) {
+            for (int64_t b = 0; b < s->blocks; b++) {
+                const int64_t part = (image * steps + d) * s->blocks + b;
+                const size_t from =
+                    last ? (size_t)image * plane * (size_t)steps + (size_t)d * s->unit
+                         : (size_t)part * plane;
+                const size_t to = (size_t)((image * s->blocks + b) * steps) * plane;
+                shuffle_block(s, (const char *)call->in[0]->data + from,
+                              (char *)call->out[0]->data + to, d);
             }
         }
     }
@@ -70,18 +86,20 @@ int fast_make_shuffle(const struct graph *graph, const struct node *node,
 {
     const struct value *x = &graph->values[node->in[0]],
                        *y = &graph->values[node->out[0]];
-    const bool blocked = x->layout == LAYOUT_BLOCKED;
+    const bool blocked = x->layout == LAYOUT_BLOCKED, last = x->layout == LAYOUT_LAST;
     const int axes = x->shape.rank - 2;
-    if (x->layout != y->layout || (!blocked && x->layout != LAYOUT_PLAIN) || axes > 3
-        || (blocked && y->shape.dim[1] % LAYOUT_BLOCK != 0))
+    const int64_t channels = y->shape.dim[1];
+    if (x->layout != y->layout || axes > 3 || (blocked && channels % LAYOUT_BLOCK != 0))
         return 0;
     struct shuffle *s = calloc(1, sizeof(*s));
     if (!s)
         return err_set(err, ERR_NOMEM, "a kernel");
+    const int64_t together = blocked ? LAYOUT_BLOCK : last ? channels : 1;
     s->base = (struct kernel){run, destroy, "shuffle"};
     s->batch = x->shape.dim[0];
-    s->unit = blocked ? LAYOUT_BLOCK : 1;
-    s->blocks = y->shape.dim[1] / (int64_t)s->unit;
+    s->blocks = channels / together;
+    s->unit = (size_t)together * tensor_type_size(x->shape.type);
+    s->in_stride = last ? s->unit * (size_t)(x->shape.dim[1] / channels) : s->unit;
     for (int i = 0; i < 3; i++) {
         const int axis = i - (3 - axes) + 2;
         s->in[i] = axis < 2 ? 1 : x->shape.dim[axis];

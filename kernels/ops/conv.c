@@ -35,8 +35,13 @@ static int infer_conv(struct op_call *call, struct err *err)
 {
     struct op_window w;
     int e = op_want_float(call, 0, err);
+    // A bias may have more bits than what it is added to.
+    if (e == 0 && call->in[1]->type != call->in[0]->type)
+        e = err_set(err, ERR_UNSUPPORTED, "x is %s, the weights %s",
+                    tensor_type_name(call->in[0]->type),
+                    tensor_type_name(call->in[1]->type));
     if (e == 0)
-        e = op_want_same(call, 0, err);
+        e = op_want_float(call, 2, err);
     if (e == 0)
         e = check_weights(call, err);
     if (e == 0)

@@ -4,7 +4,8 @@
  *     hilum.Conv, hilum.ConvTranspose:  y = activation(conv(x, w, b) + residual)
  *
  * Attributes are those of the convolution, with activation (the name of an operator of one
- * number) and that operator's own (alpha, beta, min, max). hilum.Layout brings a value to
+ * number) and that operator's own (alpha, beta, min, max); out_type where the result is not of
+ * the type of x. hilum.Layout brings a value to
  * another layout; it is for executors that have layouts and has no reference.
  *
  *     hilum.Shuffle:  y[n, o, p*s + d] = x[n, d*channels + o, p]
@@ -40,6 +41,12 @@ static int infer_fused(struct op_call *call, struct err *err)
     int e = inner_call(call, &inner, &node, err);
     if (e == 0)
         e = node.op->infer(&inner, err);
+    const int64_t type = node_int(call->node, "out_type", 0);
+    if (e == 0 && type != 0) {
+        if (type != TENSOR_F32 && type != TENSOR_BF16)
+            return err_set(err, ERR_UNSUPPORTED, "out_type %lld", (long long)type);
+        call->out[0]->type = (enum tensor_type)type;
+    }
     if (e == 0 && op_has(call, 3) && !tensor_has_shape_of(call->in[3], call->out[0]))
         e = err_set(err, ERR_FORMAT, "the residual has another shape");
     return e;
@@ -135,8 +142,9 @@ static int run_shuffle(struct op_call *call, struct err *err)
     return 0;
 }
 
-#define CONV \
-    " auto_pad dilations group kernel_shape pads strides activation alpha beta min max "
+#define CONV                                                                             \
+    " auto_pad dilations group kernel_shape pads strides activation alpha beta min max " \
+    "out_type "
 #define DECONV CONV "output_padding output_shape "
 
 const struct op op_fused_rows[] = {

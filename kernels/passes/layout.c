@@ -24,28 +24,33 @@ struct pair {
     enum layout in, out;
 };
 
-static bool is_f32_image(const struct graph *graph, int value)
+static bool is_image(const struct graph *graph, int value)
 {
     const struct tensor *t = &graph->values[value].shape;
-    return t->type == TENSOR_F32 && t->rank >= 3 && t->rank <= 5;
+    return (t->type == TENSOR_F32 || t->type == TENSOR_BF16) && t->rank >= 3
+           && t->rank <= 5;
+}
+
+/** What convolutions of that type are fastest in. */
+static enum layout favourite(const struct graph *graph, int value)
+{
+    return graph->values[value].shape.type == TENSOR_BF16 ? LAYOUT_LAST : LAYOUT_BLOCKED;
 }
 
 static struct pair choose_for_conv(const struct layouter *l, size_t n)
 {
-    static const struct pair PLAIN_FIRST[] = {{LAYOUT_PLAIN, LAYOUT_BLOCKED},
-                                              {LAYOUT_BLOCKED, LAYOUT_BLOCKED},
-                                              {LAYOUT_BLOCKED, LAYOUT_PLAIN}};
-    static const struct pair BLOCKED_FIRST[] = {{LAYOUT_BLOCKED, LAYOUT_BLOCKED},
-                                                {LAYOUT_BLOCKED, LAYOUT_PLAIN},
-                                                {LAYOUT_PLAIN, LAYOUT_BLOCKED}};
     const struct node *node = &l->graph->nodes[n];
-    const bool few = l->graph->values[node->in[0]].shape.dim[1] < 4;
-    const struct pair *pairs = few ? PLAIN_FIRST : BLOCKED_FIRST;
+    const enum layout f = favourite(l->graph, node->in[0]), p = LAYOUT_PLAIN;
+    const struct pair both = {f, f}, in = {f, p}, out = {p, f};
+    // Few channels fill no block.
+    const bool few =
+        l->graph->values[node->in[0]].shape.dim[1] < 4 && f == LAYOUT_BLOCKED;
+    const struct pair pairs[] = {few ? out : both, few ? both : in, few ? in : out};
     for (int i = 0; i < 3; i++) {
         if (executor_can(l->executor, l->graph, n, pairs[i].in, pairs[i].out))
             return pairs[i];
     }
-    return (struct pair){LAYOUT_PLAIN, LAYOUT_PLAIN};
+    return (struct pair){p, p};
 }
 
 /** May all parts of a Concat stay blocked: whole blocks of channels, side by side? */
@@ -55,17 +60,18 @@ static bool can_concat(const struct graph *graph, const struct node *node)
     if (axis != 1 && axis != 1 - graph->values[node->in[0]].shape.rank)
         return false;
     for (size_t i = 0; i < node->in_count; i++) {
-        if (!is_f32_image(graph, node->in[i])
-            || graph->values[node->in[i]].shape.dim[1] % LAYOUT_BLOCK != 0)
+        if (!is_image(graph, node->in[i])
+            || (favourite(graph, node->in[i]) == LAYOUT_BLOCKED
+                && graph->values[node->in[i]].shape.dim[1] % LAYOUT_BLOCK != 0))
             return false;
     }
     return true;
 }
 
-static bool any_blocked(const struct graph *graph, const struct node *node)
+static bool any_moved(const struct graph *graph, const struct node *node)
 {
     for (size_t i = 0; i < node->in_count; i++) {
-        if (node->in[i] >= 0 && graph->values[node->in[i]].layout == LAYOUT_BLOCKED)
+        if (node->in[i] >= 0 && graph->values[node->in[i]].layout != LAYOUT_PLAIN)
             return true;
     }
     return false;
@@ -86,23 +92,29 @@ static bool has_like_inputs(const struct graph *graph, const struct node *node)
 static struct pair choose(const struct layouter *l, size_t n)
 {
     const struct pair plain = {LAYOUT_PLAIN, LAYOUT_PLAIN};
-    const struct pair blocked = {LAYOUT_BLOCKED, LAYOUT_BLOCKED};
     const struct graph *g = l->graph;
     const struct node *node = &g->nodes[n];
     if (node->in_count == 0 || node->in[0] < 0 || node->out[0] < 0
-        || !is_f32_image(g, node->in[0]) || !is_f32_image(g, node->out[0]))
+        || !is_image(g, node->in[0]) || !is_image(g, node->out[0]))
         return plain;
     if (conv_is(node))
         return choose_for_conv(l, n);
-    if (!any_blocked(g, node))
+    // A Cast is a copy anyway: it brings numbers to where they are used.
+    const enum layout now = g->values[node->in[0]].layout;
+    if (strcmp(node->op->name, "Cast") == 0) {
+        const bool to_bf16 = g->values[node->out[0]].shape.type == TENSOR_BF16;
+        const struct pair pair = {now, to_bf16 ? LAYOUT_LAST : LAYOUT_PLAIN};
+        return executor_can(l->executor, l->graph, n, pair.in, pair.out) ? pair : plain;
+    }
+    const enum layout f = favourite(g, node->in[0]);
+    const struct pair moved = {f, f};
+    if (!any_moved(g, node))
         return plain;
     if (strcmp(node->op->name, "Concat") == 0)
-        return can_concat(g, node) ? blocked : plain;
+        return can_concat(g, node) ? moved : plain;
     if (!has_like_inputs(g, node))
         return plain;
-    return executor_can(l->executor, l->graph, n, LAYOUT_BLOCKED, LAYOUT_BLOCKED)
-               ? blocked
-               : plain;
+    return executor_can(l->executor, l->graph, n, f, f) ? moved : plain;
 }
 
 /** The value that holds value in that layout already, or -1. */
@@ -162,7 +174,7 @@ static int lay_node(const struct layouter *l, size_t *n, struct err *err)
         if (in < 0 || g->values[in].constant)
             continue;
         // Bounds and shapes among the inputs of an image are no images.
-        if (!conv && !is_f32_image(g, in))
+        if (!conv && !is_image(g, in))
             want = LAYOUT_PLAIN;
         e = want_layout(l, n, i, want, err);
     }

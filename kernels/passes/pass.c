@@ -17,6 +17,8 @@ static const struct pass PASSES[] = {
     {"deconv", "makes deconvolutions in steps of their kernel 1 x 1 convolutions", true,
      pass_deconv_gemm},
     {"dead", "removes nodes whose results nobody reads", false, pass_dead},
+    {"precision", "runs convolutions in bfloat16 where that was asked for", true,
+     pass_precision},
     {"layout", "lays values around convolutions as oneDNN likes them", true, pass_layout},
 };
 enum { PASS_COUNT = sizeof(PASSES) / sizeof(PASSES[0]) };

@@ -17,6 +17,7 @@ struct executor;
 struct graph;
 
 struct pass_context {
+    bool bf16;           // convolutions run in bfloat16
     size_t tensor_bytes; // no tensor may be larger
     const char *off;     // names of passes that do not run, between commas; NULL: none
     struct executor *executor; // what will run the graph; NULL: the reference
@@ -42,6 +43,6 @@ int pass_run_all(struct graph *graph, const struct pass_context *context,
 typedef int pass_run_fn(struct graph *graph, const struct pass_context *context,
                         struct err *err);
 pass_run_fn pass_activation, pass_affine, pass_batchnorm, pass_dead, pass_deconv_gemm,
-    pass_fold, pass_layout, pass_padding, pass_residual;
+    pass_fold, pass_layout, pass_padding, pass_precision, pass_residual;
 
 #endif

@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from networks import NETWORKS  # noqa: E402
 
 HILUM = os.environ['HILUM']
-PASSES = ('fold', 'padding', 'batchnorm', 'affine', 'residual', 'activation', 'deconv', 'dead', 'layout', 'share')
+PASSES = ('fold', 'padding', 'batchnorm', 'affine', 'residual', 'activation', 'deconv', 'dead', 'precision', 'layout', 'share')
 
 
 class Networks(unittest.TestCase):
@@ -61,12 +61,22 @@ class Networks(unittest.TestCase):
                 self.assert_close(self.run_model(name, '--executor', 'reference'),
                                   self.run_model(name, '--executor', 'reference', '--passes-off', ','.join(PASSES)))
 
-    def test_bits_are_the_same_over_runs_and_threads(self):
+    def test_bf16_stays_near_f32_with_and_without_passes(self):
         for name in NETWORKS:
             want = self.run_model(name)
+            for off in ('', 'layout', 'deconv,residual,activation,batchnorm'):
+                with self.subTest(network=name, off=off):
+                    got = self.run_model(name, '--precision', 'bf16', '--passes-off', off)
+                    self.assert_close(got, want, 0.06)
+                    for a, b in zip(got, want):  # no single number, but all of them
+                        self.assertLess(np.sqrt(np.mean((a - b) ** 2)), 0.02 * max(b.std(), 0.1))
+
+    def test_bits_are_the_same_over_runs_and_threads(self):
+        for name, precision in ((n, p) for n in NETWORKS for p in ('f32', 'bf16')):
+            want = self.run_model(name, '--precision', precision)
             for threads in ('1', '2', '3'):
-                with self.subTest(network=name, threads=threads):
-                    for a, b in zip(self.run_model(name, '--threads', threads), want):
+                with self.subTest(network=name, precision=precision, threads=threads):
+                    for a, b in zip(self.run_model(name, '--precision', precision, '--threads', threads), want):
                         self.assertEqual(a.tobytes(), b.tobytes())
 
 
