@@ -19,6 +19,7 @@ struct engine {
     char *passes_off;
     struct executor *executor; // NULL: the reference runs all
     size_t memory_bytes;
+    double max_work;
     int threads;
     bool bf16;
     long runs;
@@ -50,6 +51,7 @@ static int engine_create(const struct engine_options *options, struct engine **r
         return err_set(err, ERR_NOMEM, "an engine");
     engine->bf16 = o->precision && strcmp(o->precision, "bf16") == 0;
     engine->threads = o->threads ? o->threads : 1;
+    engine->max_work = o->max_work > 0 ? o->max_work : 1e14;
     engine->memory_bytes = o->memory_bytes ? o->memory_bytes : (size_t)8 << 30;
     engine->passes_off = strdup(o->passes_off ? o->passes_off : "");
     if (!engine->passes_off)
@@ -221,6 +223,7 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
                                          .executor = engine->executor};
     const struct kernel_maker maker = {executor_make, engine->executor};
     const struct plan_options options = {.max_bytes = engine->memory_bytes,
+                                         .max_work = engine->max_work,
                                          .share = !pass_is_off(&context, "share"),
                                          .maker = engine->executor ? &maker : NULL};
     e = pass_run_all(graph, &context, err);

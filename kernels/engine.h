@@ -29,6 +29,7 @@ struct engine_options {
     const char *precision;  // "f32" or "bf16"; NULL: f32
     int threads;            // 0: one
     const char *passes_off; // names between commas; NULL: none
+    double max_work;        // most multiply-adds of one run; 0: 1e14, half an hour or so
     size_t memory_bytes;    // most that reading and running may take each; 0: 8 GiB
 };
 

@@ -6,6 +6,7 @@
 #include "kernels/kernel.h"
 #include "kernels/placement.h"
 #include "kernels/step.h"
+#include "kernels/work.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ struct plan {
     double *seconds;         // what each node took so far
     char *arena;
     size_t arena_bytes, values_bytes, max_bytes;
+    double work, max_work; // of nodes whose shapes are known
+    double run_work;       // of this run
 };
 
 static int allocate(struct plan *plan, struct err *err)
@@ -37,6 +40,30 @@ static int allocate(struct plan *plan, struct err *err)
             plan->values[i].data = plan->arena + plan->places[i].offset;
     }
     return 0;
+}
+
+static int check_work(double work, double max, struct err *err)
+{
+    if (work > max)
+        return err_set(err, ERR_LIMIT, "%.3g multiply-adds, more than %.3g", work, max);
+    return 0;
+}
+
+/** The work of all nodes that can be told before they run. */
+static int sum_work(struct plan *plan, struct err *err)
+{
+    int e = 0;
+    for (size_t n = 0; e == 0 && n < plan->graph->node_count; n++) {
+        struct op_call call;
+        if (!plan->graph->nodes[n].op
+            || !step_call(&plan->graph->nodes[n], plan->values, plan->ports, &call))
+            continue;
+        plan->work += work_of(&call);
+        e = check_work(plan->work, plan->max_work, err);
+        if (e != 0)
+            e = step_blame(plan->graph, n, err);
+    }
+    return e;
 }
 
 static int make_kernels(struct plan *plan, const struct kernel_maker *maker,
@@ -58,6 +85,7 @@ int plan_create(const struct graph *graph, const struct plan_options *options,
         return err_set(err, ERR_NOMEM, "a plan");
     plan->graph = graph;
     plan->max_bytes = options->max_bytes;
+    plan->max_work = options->max_work;
     plan->values = step_values(graph);
     plan->ports = step_ports(graph);
     plan->kernels = calloc(graph->node_count + 1, sizeof(*plan->kernels));
@@ -66,6 +94,8 @@ int plan_create(const struct graph *graph, const struct plan_options *options,
         return err_set(err, ERR_NOMEM, "a plan");
     int e = placement_create(graph, options->share, &plan->places, &plan->arena_bytes,
                              &plan->values_bytes, err);
+    if (e == 0)
+        e = sum_work(plan, err);
     if (e == 0)
         e = allocate(plan, err);
     if (e == 0)
@@ -112,9 +142,13 @@ static int give_memory(struct plan *plan, struct op_call *call, struct err *err)
         missing = missing || (call->out[i] && !call->out[i]->data);
     if (!missing)
         return 0;
+    // Its shape is found only now: so is its work, which was none before.
     int e = step_infer(call, plan->max_bytes - plan->arena_bytes, err);
     if (e == OP_LATER)
         e = err_set(err, ERR_UNSUPPORTED, "its shape cannot be found");
+    plan->run_work += e == 0 ? work_of(call) : 0;
+    if (e == 0)
+        e = check_work(plan->run_work, plan->max_work, err);
     for (size_t i = 0; e == 0 && i < call->out_count; i++) {
         if (call->out[i] && !call->out[i]->data)
             e = tensor_allocate(call->out[i], err);
@@ -155,6 +189,7 @@ int plan_run(struct plan *plan, const struct tensor *const *inputs,
              const struct tensor **outputs, struct err *err)
 {
     const struct graph *g = plan->graph;
+    plan->run_work = plan->work;
     for (size_t i = 0; i < g->value_count; i++)
         release(plan, i);
     for (size_t i = 0; i < g->input_count; i++)

@@ -22,6 +22,7 @@ struct tensor;
 
 struct plan_options {
     size_t max_bytes; // of the arena, and of what one node may allocate while it runs
+    double max_work;  // multiply-adds of one run, estimated
     bool share;       // values share memory
     const struct kernel_maker *maker; // NULL: the reference runs every node
 };

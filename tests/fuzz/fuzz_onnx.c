@@ -4,7 +4,7 @@
 #include "kernels/engine.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { PORTS = 16, MEMORY_BYTES = 64 << 20, NUMBERS_MAX = 1 << 16 };
+enum { PORTS = 16, MEMORY_BYTES = 64 << 20, NUMBERS_MAX = 1 << 16, WORK_MAX = 20000000 };
 
 static const enum err_code CODES[] = {ERR_NOMEM, ERR_FORMAT, ERR_UNSUPPORTED, ERR_LIMIT,
                                       ERR_NOTFOUND};
@@ -69,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     const struct engine_options options = {.executor = data[0] & 1 ? "dnnl" : "reference",
+                                           .max_work = WORK_MAX,
                                            .memory_bytes = MEMORY_BYTES};
     const int e = engine_open_bytes(data + 1, size - 1, &options, &engine, &err);
     if (e != 0)
