@@ -64,7 +64,7 @@ static int take_all(const struct study_facts *study, size_t model,
                     struct pipeline_want *ret)
 {
     int positions = 0;
-    double first_mm = INFINITY, last_mm = -INFINITY;
+    double first_mm = HUGE_VAL, last_mm = -HUGE_VAL;
     for (size_t j = 0; j < study->series_count; j++) {
         const struct series_facts *s = &study->series[j];
         if (!is_axial_ct(s) || !may_be_head(s) || !is_same_plane(s, &study->series[model])

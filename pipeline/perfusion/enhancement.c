@@ -24,7 +24,7 @@ static void find_baseline(struct enhancement *e, size_t nt)
     size_t top = 0;
     for (size_t t = 0; t < nt; t++)
         top = smoothed(g, nt, t) > smoothed(g, nt, top) ? t : top;
-    double start = INFINITY; // the lowest mean of three frames before the peak
+    double start = HUGE_VAL; // the lowest mean of three frames before the peak
     for (size_t t = 0; t <= top; t++)
         start = fmin(start, smoothed(g, nt, t));
     const double bound = start + BOLUS_PART * (smoothed(g, nt, top) - start);

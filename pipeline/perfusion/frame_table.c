@@ -157,7 +157,7 @@ static size_t count_ticks(struct sorting *s, clock_of *clock)
 /** A scan over midnight whose date did not move on. */
 static void unwrap_midnight(struct sorting *s)
 {
-    double lo = INFINITY, hi = -INFINITY;
+    double lo = HUGE_VAL, hi = -HUGE_VAL;
     for (size_t i = 0; i < s->count; i++) {
         lo = fmin(lo, s->seen[i].time_s);
         hi = fmax(hi, s->seen[i].time_s);
@@ -185,7 +185,7 @@ static int read_clock(struct sorting *s, double *ret_start_s, struct err *err)
         return err_set(err, ERR_UNSUPPORTED, "no slice was imaged at several times");
     count_ticks(s, CLOCKS[best]);
     unwrap_midnight(s);
-    double start_s = INFINITY;
+    double start_s = HUGE_VAL;
     for (size_t i = 0; i < s->count; i++)
         start_s = fmin(start_s, s->seen[i].time_s);
     for (size_t i = 0; i < s->count; i++)
@@ -301,7 +301,7 @@ static double lag_of(const struct seen *own, size_t n, const struct seen *full, 
                      double *work)
 {
     for (size_t i = 0; i < n; i++) {
-        double best = INFINITY;
+        double best = HUGE_VAL;
         for (size_t t = 0; t < nt; t++) {
             const double lag = own[i].time_s - full[t].time_s;
             best = fabs(lag) < fabs(best) ? lag : best;

@@ -70,7 +70,7 @@ int quality_of_motion(struct result *result, const struct motion *m,
                       const struct quality_bounds *b, struct err *err)
 {
     enum verdict v = worse(above(m->max_mm, b->motion_warn_mm, b->motion_fail_mm),
-                           above(m->max_deg, b->motion_warn_deg, INFINITY));
+                           above(m->max_deg, b->motion_warn_deg, HUGE_VAL));
     v = m->rejected > 0 ? worse(v, VERDICT_WARN) : v;
     return conclude(
         result, result_add_check(result, "motion", v, err,
@@ -104,7 +104,7 @@ int quality_of_bolus(struct result *result, const struct cine *cine,
                              "artery rises by %.0f HU, %.0f times noise", peak,
                              fmin(artery->aif.snr, 9999.0));
     if (r == 0)
-        r = result_add_check(result, "noise", above(e->noise, b->noise_warn_hu, INFINITY),
+        r = result_add_check(result, "noise", above(e->noise, b->noise_warn_hu, HUGE_VAL),
                              err, "%.1f HU in voxels of %.1f x %.1f x %.1f mm", e->noise,
                              cine->spacing_mm[0], cine->spacing_mm[1],
                              cine->spacing_mm[2]);
@@ -121,7 +121,7 @@ static int check_order(struct result *result, const struct artery *artery,
     const double later_s = (double)(vof->shape.ttp_s - aif->shape.ttp_s);
     const double ratio = (double)(vof->shape.area / aif->shape.area);
     const enum verdict v =
-        later_s <= 0.0 ? VERDICT_WARN : above(ratio, b->vof_ratio_warn, INFINITY);
+        later_s <= 0.0 ? VERDICT_WARN : above(ratio, b->vof_ratio_warn, HUGE_VAL);
     return result_add_check(
         result, "aif_vof_order", v, err,
         "vein peaks %.1f s after the artery, area %.2f times as large", later_s, ratio);
@@ -134,8 +134,8 @@ int quality_of_artery(struct result *result, const struct artery *artery,
     const struct artery_vessel *aif = &artery->aif, *vof = &artery->vof;
     const double width_s = (double)aif->shape.width_s, ttp_s = (double)aif->shape.ttp_s;
     int r = result_add_check(result, "aif_shape",
-                             worse(above(width_s, b->aif_width_warn_s, INFINITY),
-                                   above(ttp_s, b->aif_ttp_warn_s, INFINITY)),
+                             worse(above(width_s, b->aif_width_warn_s, HUGE_VAL),
+                                   above(ttp_s, b->aif_ttp_warn_s, HUGE_VAL)),
                              err, "peak at %.1f s, %.1f s wide at half height", ttp_s,
                              width_s);
     if (r == 0)
@@ -147,7 +147,7 @@ int quality_of_artery(struct result *result, const struct artery *artery,
         r = result_add_check(
             result, "truncation",
             worse(below(left_s, b->after_peak_warn_s, 0.0),
-                  above(end, b->vof_end_warn_percent, INFINITY)),
+                  above(end, b->vof_end_warn_percent, HUGE_VAL)),
             err, "scan goes on %.0f s after the arterial peak; vein ends at %.0f %%",
             left_s, end);
     return r;
@@ -159,7 +159,7 @@ int quality_of_sides(struct result *result, size_t left, size_t right,
     const size_t all = left + right, less = left < right ? left : right;
     const double share = all ? 100.0 * (double)less / (double)all : 0.0;
     return result_add_check(
-        result, "bilateral", above(share, b->bilateral_warn_percent, INFINITY), err,
+        result, "bilateral", above(share, b->bilateral_warn_percent, HUGE_VAL), err,
         all ? "%.0f %% of the hypoperfusion lies in the lesser hemisphere"
             : "no hypoperfusion (%.0f %%)",
         share);

@@ -13,8 +13,8 @@ static int by_size(const void *a, const void *b)
 
 struct time_axis time_axis_of(const struct cine *cine)
 {
-    struct time_axis axis = {.start_s = INFINITY, .dt_s = 1.0, .nt = 1};
-    double end_s = -INFINITY, steps[TIME_AXIS_MAX];
+    struct time_axis axis = {.start_s = HUGE_VAL, .dt_s = 1.0, .nt = 1};
+    double end_s = -HUGE_VAL, steps[TIME_AXIS_MAX];
     for (size_t z = 0; z < cine->nz; z++) {
         axis.start_s = fmin(axis.start_s, cine->time_s[z * cine->nt]);
         end_s = fmax(end_s, cine->time_s[(z + 1) * cine->nt - 1]);
