@@ -6,6 +6,7 @@
 #include "kernels/kernel.h"
 #include "kernels/onnx.h"
 #include "kernels/passes/pass.h"
+#include "kernels/peak.h"
 #include "kernels/plan.h"
 #include "kernels/step.h"
 
@@ -257,28 +258,94 @@ static void report_value(const struct graph *g, int value, FILE *to)
             g->values[value].constant ? "*" : "");
 }
 
-void engine_report(const struct engine *engine, enum engine_report what, FILE *to)
+static void report_ports(const struct graph *g, const struct node *node, FILE *to)
 {
-    const struct graph *g = what == ENGINE_BEFORE ? engine->model : engine->graph;
-    for (size_t n = 0; g && n < g->node_count; n++) {
+    for (size_t i = 0; i < node->in_count; i++)
+        report_value(g, node->in[i], to);
+    fputs(" ->", to);
+    for (size_t i = 0; i < node->out_count; i++)
+        report_value(g, node->out[i], to);
+    fputc('\n', to);
+}
+
+/** Bytes that node n reads and writes at least. */
+static double bytes_of(const struct graph *g, const struct node *node)
+{
+    double bytes = 0;
+    for (size_t i = 0; i < node->in_count + node->out_count; i++) {
+        const int v = i < node->in_count ? node->in[i] : node->out[i - node->in_count];
+        if (v >= 0 && g->values[v].shape.rank >= 0)
+            bytes += (double)value_bytes(&g->values[v]);
+    }
+    return bytes;
+}
+
+static void report_before(const struct graph *g, FILE *to)
+{
+    for (size_t n = 0; n < g->node_count; n++) {
+        fprintf(to, "%4zu %-20s", n, g->nodes[n].op->name);
+        report_ports(g, &g->nodes[n], to);
+    }
+}
+
+static void report_after(const struct engine *engine, FILE *to)
+{
+    const struct graph *g = engine->graph;
+    const double runs = engine->runs > 0 ? (double)engine->runs : 1, peak = peak_flops();
+    double seconds = 0, flops = 0;
+    fprintf(to, "%4s %-16s %-24s %9s %8s %8s %6s %8s\n", "", "operator", "code", "ms",
+            "MFLOP", "GFLOP/s", "peak", "MB");
+    for (size_t n = 0; n < g->node_count; n++) {
         const struct node *node = &g->nodes[n];
         if (!node->op)
             continue;
-        fprintf(to, "%4zu %-20s", n, node->op->name);
-        if (what == ENGINE_AFTER && engine->runs > 0)
-            fprintf(to, " %9.3f ms",
-                    plan_seconds(engine->plan, n) * 1e3 / (double)engine->runs);
-        if (what == ENGINE_AFTER)
-            fprintf(to, " %-22s", plan_kernel_name(engine->plan, n));
-        for (size_t i = 0; i < node->in_count; i++)
-            report_value(g, node->in[i], to);
-        fputs(" ->", to);
-        for (size_t i = 0; i < node->out_count; i++)
-            report_value(g, node->out[i], to);
-        fputc('\n', to);
+        const double s = plan_seconds(engine->plan, n) / runs;
+        const double f = 2 * plan_work(engine->plan, n);
+        seconds += s;
+        flops += f;
+        fprintf(to, "%4zu %-16s %-24s %9.3f %8.1f %8.1f %5.0f%% %8.2f", n, node->op->name,
+                plan_kernel_name(engine->plan, n), s * 1e3, f / 1e6,
+                s > 0 ? f / s / 1e9 : 0, s > 0 ? 100 * f / s / peak : 0,
+                bytes_of(g, node) / 1e6);
+        report_ports(g, node, to);
     }
-    if (what == ENGINE_AFTER && engine->plan)
-        fprintf(to, "activations: %.2f MiB in one arena, %.2f MiB without sharing\n",
-                (double)plan_arena_bytes(engine->plan) / 0x1p20,
-                (double)plan_values_bytes(engine->plan) / 0x1p20);
+    fprintf(
+        to,
+        "together %.3f ms, %.2f GFLOP, %.1f GFLOP/s; a core's peak in float is %.1f\n",
+        seconds * 1e3, flops / 1e9, seconds > 0 ? flops / seconds / 1e9 : 0, peak / 1e9);
+    fprintf(to, "activations: %.2f MiB in one arena, %.2f MiB without sharing\n",
+            (double)plan_arena_bytes(engine->plan) / 0x1p20,
+            (double)plan_values_bytes(engine->plan) / 0x1p20);
+}
+
+/** One box a node, one arrow a value between nodes. */
+static void report_dot(const struct graph *g, FILE *to)
+{
+    fputs("digraph network {\n  node [shape=box];\n", to);
+    for (size_t n = 0; n < g->node_count; n++) {
+        const struct node *node = &g->nodes[n];
+        if (!node->op)
+            continue;
+        fprintf(to, "  n%zu [label=\"%s\"];\n", n, node->op->name);
+        for (size_t i = 0; i < node->in_count; i++) {
+            char shape[120];
+            const int v = node->in[i];
+            if (v < 0 || g->values[v].producer < 0)
+                continue;
+            tensor_describe(&g->values[v].shape, shape, sizeof(shape));
+            fprintf(to, "  n%d -> n%zu [label=\"%s\"];\n", g->values[v].producer, n,
+                    shape);
+        }
+    }
+    fputs("}\n", to);
+}
+
+void engine_report(const struct engine *engine, enum engine_report what, FILE *to)
+{
+    if (what == ENGINE_BEFORE)
+        report_before(engine->model, to);
+    else if (engine->plan && what == ENGINE_AFTER)
+        report_after(engine, to);
+    else if (engine->plan)
+        report_dot(engine->graph, to);
 }

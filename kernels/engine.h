@@ -20,8 +20,6 @@
 struct err;
 struct engine;
 
-enum engine_executor { ENGINE_REFERENCE, ENGINE_DNNL };
-
 /** How to run; a zeroed struct is: the fastest executor, one thread, all passes, bounds that
  * fit a network of a hospital. */
 struct engine_options {
@@ -74,8 +72,10 @@ int engine_run(struct engine *engine, const struct tensor *const *inputs,
                const struct tensor **outputs, struct err *err);
 
 /** What engine_report() prints. */
-enum engine_report { ENGINE_BEFORE, ENGINE_AFTER };
-/** Print the graph as read, or as prepared (then engine_prepare() came before). */
+enum engine_report { ENGINE_BEFORE, ENGINE_AFTER, ENGINE_DOT };
+/** Print the graph as read; as prepared, with what each node took in the runs so far, its
+ * operations, its share of the core's peak and its bytes; or as prepared for Graphviz. What is
+ * not prepared prints nothing. */
 void engine_report(const struct engine *engine, enum engine_report what, FILE *to);
 
 #endif

@@ -223,3 +223,11 @@ double plan_seconds(const struct plan *plan, size_t n)
 {
     return plan->seconds[n];
 }
+
+double plan_work(const struct plan *plan, size_t n)
+{
+    struct op_call call;
+    const bool known =
+        step_call(&plan->graph->nodes[n], plan->values, plan->ports, &call);
+    return known ? work_of(&call) : 0;
+}

@@ -51,6 +51,8 @@ size_t plan_arena_bytes(const struct plan *plan);
 size_t plan_values_bytes(const struct plan *plan);
 /** The code that runs node n: what its kernel is called, or "reference". */
 const char *plan_kernel_name(const struct plan *plan, size_t n);
+/** Multiply-adds that node n asks for, estimated from its shapes; 0 if they are not known. */
+double plan_work(const struct plan *plan, size_t n);
 /** Seconds that node n took in all runs so far. */
 double plan_seconds(const struct plan *plan, size_t n);
 

@@ -11,17 +11,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { INPUTS_MAX = 256 };
+enum { INPUTS_MAX = 256, SHOW_RUNS = 3 };
 
 struct request {
     struct engine_options options;
     const char *model, *output;
     const char *inputs[INPUTS_MAX]; // NAME=FILE.npy
     size_t input_count;
+    bool dot;
 };
 
 static const char USAGE[] =
-    "usage: hilum model show MODEL             the graph as read and as it will run\n"
+    "usage: hilum model show MODEL [--dot]     the graph as read and as it runs, with "
+    "what\n"
+    "                                          each node takes; --dot: for Graphviz\n"
     "       hilum model check MODEL            say whether it runs, or what stands "
     "against it\n"
     "       hilum model run MODEL --input NAME=FILE.npy ... --output DIR\n"
@@ -180,11 +183,43 @@ static int model_run(const struct request *r, struct engine *engine, struct err 
 
 /* hilum model show, check */
 
+/** Run a few times on zeros, open axes taken as 1, so that there is something to report. */
+static int run_on_zeros(struct engine *engine, struct err *err)
+{
+    const size_t in = engine_input_count(engine), out = engine_output_count(engine);
+    struct tensor *inputs = calloc(in + 1, sizeof(*inputs));
+    const struct tensor **ports = calloc(in + out + 1, sizeof(struct tensor *));
+    int e = inputs && ports ? 0 : err_set(err, ERR_NOMEM, "inputs");
+    for (size_t i = 0; e == 0 && i < in; i++) {
+        inputs[i] = *engine_input_shape(engine, i);
+        inputs[i].rank = inputs[i].rank < 0 ? 0 : inputs[i].rank;
+        for (int d = 0; d < inputs[i].rank; d++)
+            inputs[i].dim[d] = inputs[i].dim[d] < 0 ? 1 : inputs[i].dim[d];
+        e = tensor_check_bytes(&inputs[i], (size_t)1 << 32, err);
+        if (e == 0)
+            e = tensor_allocate(&inputs[i], err);
+        ports[i] = &inputs[i];
+    }
+    for (int run = 0; e == 0 && run < SHOW_RUNS; run++)
+        e = engine_run(engine, ports, ports + in, err);
+    for (size_t i = 0; inputs && i < in; i++)
+        tensor_finish(&inputs[i]);
+    free(inputs);
+    free((void *)ports);
+    return e;
+}
+
 static int model_show(const struct request *r, struct engine *engine, struct err *err)
 {
-    (void)r, (void)err;
+    const int e = run_on_zeros(engine, err);
+    if (e == 0 && r->dot) {
+        engine_report(engine, ENGINE_DOT, stdout);
+        return 0;
+    }
     puts("as read:");
     engine_report(engine, ENGINE_BEFORE, stdout);
+    if (e != 0)
+        return e;
     puts("\nas it runs:");
     engine_report(engine, ENGINE_AFTER, stdout);
     return 0;
@@ -232,6 +267,7 @@ static int read_options(int argc, char **argv, struct request *r)
         {"executor", required_argument, NULL, 'e'},
         {"passes-off", required_argument, NULL, 'x'},
         {"memory-mib", required_argument, NULL, 'm'},
+        {"dot", no_argument, NULL, 'd'},
         {0},
     };
     long n;
@@ -242,6 +278,8 @@ static int read_options(int argc, char **argv, struct request *r)
             r->output = optarg;
         else if (c == 'p')
             r->options.precision = optarg;
+        else if (c == 'd')
+            r->dot = true;
         else if (c == 'e')
             r->options.executor = optarg;
         else if (c == 'x')
