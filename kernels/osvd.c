@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { W = OSVD_LANES, LEVELS = 19 };
+enum { W = OSVD_LANES, LEVELS = OSVD_LEVELS };
 
 struct osvd {
     size_t nt, n;        // T, N
@@ -105,7 +105,7 @@ static size_t samples(double seconds, double dt_s, size_t most)
 int osvd_create(const float *aif, size_t nt, const struct osvd_options *options,
                 struct osvd **ret, struct err *err)
 {
-    assert(options->p_first > 0.0 && options->p_first < 0.95 && options->dt_s > 0.0);
+    assert(options->p_first > 0.0 && options->p_first <= 0.95 && options->dt_s > 0.0);
     if (nt < 3)
         return err_set(err, ERR_FORMAT, "an artery of %zu samples", nt);
     auto_(osvd) struct osvd *osvd = calloc(1, sizeof(*osvd));
@@ -143,6 +143,12 @@ void osvd_destroy(struct osvd *osvd)
     free(osvd->forward);
     free(osvd->inverse);
     free(osvd);
+}
+
+double osvd_level(const struct osvd_options *options, int level)
+{
+    const double p = options->p_first + 0.05 * level;
+    return p < 0.95 ? p : 0.95;
 }
 
 size_t osvd_length(const struct osvd *osvd)
@@ -218,7 +224,7 @@ KERNEL_INLINE void seek(const float *restrict k, size_t from, size_t to,
 
 /** Read off the peaks of the lanes in take. */
 KERNEL_INLINE void read_peaks(const struct osvd *osvd, const float *k, const float *best,
-                              const float *at, const int *take_lane,
+                              const float *at, const int *take_lane, int level,
                               struct osvd_peak *ret)
 {
     for (int i = 0; i < W; i++) {
@@ -226,6 +232,7 @@ KERNEL_INLINE void read_peaks(const struct osvd *osvd, const float *k, const flo
             continue;
         const size_t n = osvd->n, t = (size_t)at[i];
         const float mid = best[i];
+        ret->level[i] = level;
         ret->k_max[i] = mid > 0.0f ? mid : 0.0f;
         ret->tmax_s[i] = 0.0f;
         if (mid <= 0.0f || t > osvd->late)
@@ -297,7 +304,7 @@ KERNEL_CLONES void osvd_peaks(const struct osvd *osvd, const float *restrict cur
             best[i] = -INFINITY;
         seek(k, 0, osvd->late + 1, best, at);
         seek(k, n - osvd->early, n, best, at);
-        read_peaks(osvd, k, best, at, take_lane, ret);
+        read_peaks(osvd, k, best, at, take_lane, l, ret);
         if (residue)
             keep_residue(k, n, take_lane, residue);
         if (left == 0)

@@ -26,7 +26,8 @@
 struct err;
 struct osvd; // opaque: an artery, ready to deconvolve by; read-only after creation
 
-#define OSVD_LANES 16 // curves deconvolved together
+#define OSVD_LANES  16 // curves deconvolved together
+#define OSVD_LEVELS 19 // P = 0.05, 0.10 ... 0.95
 
 struct osvd_options {
     double dt_s;
@@ -39,6 +40,7 @@ struct osvd_options {
 /** What is read off the residue functions of OSVD_LANES voxels. */
 struct osvd_peak {
     float k_max[OSVD_LANES];  // 1/s times the unit ratio of curve and artery; >= 0
+    int level[OSVD_LANES];    // that the voxel took, from 0
     float tmax_s[OSVD_LANES]; // of the peak, parabola through three samples; >= 0
 };
 
@@ -52,6 +54,9 @@ int osvd_create(const float *aif, size_t nt, const struct osvd_options *options,
                 struct osvd **ret, struct err *err);
 /** Free osvd; NULL is allowed. */
 void osvd_destroy(struct osvd *osvd);
+
+/** P of a level: p_first and steps of 0.05 from there, at most 0.95. */
+double osvd_level(const struct osvd_options *options, int level);
 
 /** Length N of the residue functions. */
 size_t osvd_length(const struct osvd *osvd);

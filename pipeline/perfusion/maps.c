@@ -5,6 +5,7 @@
 #include "kernels/osvd.h"
 #include "kernels/tips.h"
 #include "pipeline/lib/parallel.h"
+#include "pipeline/perfusion/flow_bias.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -34,6 +35,7 @@ struct computing {
     const struct time_axis *axis;
     const struct maps_options *options;
     struct osvd *osvd;
+    struct flow_bias bias;
     double aif_sum;
     struct gauss guide, gauss;
     struct box *boxes;       // [nz]
@@ -160,21 +162,34 @@ static void smooth(const struct computing *c, const struct box *b, struct scratc
     tips_filter(&shape, &params, s->enhancement, s->guide, s->mask, s->work, s->smooth);
 }
 
-static void write_voxel(const struct computing *c, size_t at, double sum, float k_max,
+/** What is read off a slice, planes of the box; they lie in sheets that smoothing no longer needs. */
+struct reading_off {
+    float *area, *peak, *tmax_s;          // of each voxel: no unit, 1/s, s
+    float *level, *near_area, *near_peak; // near: blurred
+};
+
+static struct reading_off reading_off(const struct box *b, const struct scratch *s)
+{
+    const size_t plane = b->nx * b->ny;
+    return (struct reading_off){
+        s->enhancement, s->enhancement + plane, s->enhancement + 2 * plane,
+        s->guide,       s->guide + plane,       s->guide + 2 * plane};
+}
+
+static void write_voxel(const struct computing *c, size_t at, float area, float peak,
                         float tmax_s)
 {
-    const double cbf = c->options->kappa * 6000.0 * (double)k_max;
-    const double cbv = c->options->kappa * 100.0 * sum / c->aif_sum;
-    c->maps->cbf[at] = (float)cbf;
-    c->maps->cbv[at] = (float)fmax(cbv, 0.0);
-    c->maps->mtt[at] =
-        cbf > 0.0 && cbv > 0.0 ? (float)fmin(60.0 * cbv / cbf, 99.0) : 0.0f;
+    const float cbf = (float)(c->options->kappa * 6000.0) * peak;
+    const float cbv = (float)(c->options->kappa * 100.0) * area;
+    c->maps->cbf[at] = cbf;
+    c->maps->cbv[at] = fmaxf(cbv, 0.0f);
+    c->maps->mtt[at] = cbf > 0.0f && cbv > 0.0f ? fminf(60.0f * cbv / cbf, 99.0f) : 0.0f;
     c->maps->tmax[at] = tmax_s;
 }
 
 /** Deconvolve the n voxels of the box that voxels lists, n <= OSVD_LANES. */
-static void deconvolve(const struct computing *c, size_t z, const struct box *b,
-                       struct scratch *s, const uint32_t *voxels, size_t n)
+static void deconvolve(const struct computing *c, const struct box *b, struct scratch *s,
+                       const uint32_t *voxels, size_t n, const struct reading_off *ret)
 {
     const size_t nt = c->axis->nt;
     float curves[TIME_AXIS_MAX * OSVD_LANES];
@@ -191,9 +206,27 @@ static void deconvolve(const struct computing *c, size_t z, const struct box *b,
     struct osvd_peak peak;
     osvd_peaks(c->osvd, curves, s->osvd, &peak, NULL);
     for (size_t i = 0; i < n; i++) {
-        const size_t x = b->x + voxels[i] % b->nx, y = b->y + voxels[i] / b->nx;
-        write_voxel(c, (z * c->cine->ny + y) * c->cine->nx + x, sums[i], peak.k_max[i],
-                    peak.tmax_s[i]);
+        ret->area[voxels[i]] = (float)(sums[i] / c->aif_sum);
+        ret->peak[voxels[i]] = peak.k_max[i];
+        ret->tmax_s[voxels[i]] = peak.tmax_s[i];
+        ret->level[voxels[i]] = (float)peak.level[i];
+    }
+}
+
+/** Give back what truncation took; the transit time that says how much is that of the surroundings. */
+static void undo_bias(const struct computing *c, const struct box *b, struct scratch *s,
+                      const uint32_t *voxels, size_t n, const struct reading_off *r)
+{
+    gauss_weights(&c->gauss, s->mask, b->nx, b->ny, s->work, s->weights);
+    gauss_masked(&c->gauss, s->weights, r->area, b->nx, b->ny, b->nx, s->work,
+                 r->near_area);
+    gauss_masked(&c->gauss, s->weights, r->peak, b->nx, b->ny, b->nx, s->work,
+                 r->near_peak);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t v = voxels[i];
+        if (r->near_peak[v] > 0.0f)
+            r->peak[v] *= flow_bias_gain(&c->bias, (int)r->level[v],
+                                         r->near_area[v] / r->near_peak[v]);
     }
 }
 
@@ -207,13 +240,23 @@ static int compute_slice(void *ctx, size_t z, size_t worker, struct err *err)
         return 0;
     load(c, z, b, s);
     smooth(c, b, s);
+    const struct reading_off r = reading_off(b, s);
     size_t n = 0;
     for (size_t i = 0; i < b->nx * b->ny; i++) {
+        r.area[i] = r.peak[i] = 0.0f;
         if (s->mask[i] > 0.0f)
             s->voxels[n++] = (uint32_t)i;
     }
     for (size_t i = 0; i < n; i += OSVD_LANES)
-        deconvolve(c, z, b, s, s->voxels + i, n - i < OSVD_LANES ? n - i : OSVD_LANES);
+        deconvolve(c, b, s, s->voxels + i, n - i < OSVD_LANES ? n - i : OSVD_LANES, &r);
+    if (c->options->is_flow_unbiased)
+        undo_bias(c, b, s, s->voxels, n, &r);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t v = s->voxels[i];
+        const size_t x = b->x + v % b->nx, y = b->y + v / b->nx;
+        write_voxel(c, (z * c->cine->ny + y) * c->cine->nx + x, r.area[v], r.peak[v],
+                    r.tmax_s[v]);
+    }
     return 0;
 }
 
@@ -314,6 +357,8 @@ int maps_compute(const struct cine *cine, const struct enhancement *e,
         .late_s = options->late_s,
     };
     int r = osvd_create(aif, axis->nt, &how, &osvd, err);
+    if (r == 0 && options->is_flow_unbiased)
+        r = flow_bias_make(aif, axis->nt, &how, &c.bias, err);
     if (r == 0)
         r = maps_create(cine_volume(cine), &maps, err);
     if (r < 0)

@@ -4,7 +4,7 @@
  * Slice by slice: enhancement is brought to even times, smoothed without leaking from vessels or
  * CSF and without crossing edges of perfusion, deconvolved by the artery, and read off:
  *
- *     CBF = kappa 6000 max k     ml/100 g/min
+ *     CBF = kappa 6000 max k     ml/100 g/min, what truncation took off given back (flow_bias.h)
  *     CBV = kappa 100 sum c / sum a    ml/100 g
  *     MTT = 60 CBV / CBF         s (central volume theorem)
  *     Tmax = argmax k            s
@@ -17,6 +17,7 @@
 #include "pipeline/perfusion/enhancement.h"
 #include "pipeline/perfusion/time_axis.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -33,6 +34,7 @@ struct maps_options {
     double
         likeness; // h^2 over the median SSD of neighbours, for the guide; 0: plain Gaussian
     double likeness_refined; // the same for the curves, by the filtered guide
+    bool is_flow_unbiased;   // what truncation takes off CBF is given back (flow_bias.h)
     double early_s, late_s;  // where the peak of the residue function is looked for
 };
 
