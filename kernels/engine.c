@@ -218,7 +218,7 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
         *shape = *inputs[i];
         shape->data = shape->owned = NULL;
     }
-    const struct pass_context context = {.bf16 = engine->bf16 && executor_has_bf16(),
+    const struct pass_context context = {.bf16 = engine->bf16 && executor_has_avx512(),
                                          .tensor_bytes = engine->memory_bytes,
                                          .off = engine->passes_off,
                                          .executor = engine->executor};

@@ -38,9 +38,9 @@ int executor_make(void *ctx, const struct graph *graph, size_t n, struct kernel 
     return e != 0 || *ret ? e : fast_make(graph, n, ret, err);
 }
 
-bool executor_has_bf16(void)
+bool executor_has_avx512(void)
 {
-    return dnnl_executor_has_bf16();
+    return dnnl_executor_has_avx512();
 }
 
 /** The layouts of a node's values, to be put back. */

@@ -102,11 +102,22 @@ int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
     omp_set_num_threads(executor->threads);
     if (!make || !is_eligible(graph, node))
         return 0;
-    const int e = make(executor, graph, node, ret, err);
+    int e = make(executor, graph, node, ret, err);
+    // oneDNN's products split sums between threads: their bits would hang on the number of
+    // threads. They are made and run for one.
+    if (e == 0 && *ret && executor->threads > 1 && strstr((*ret)->name, "gemm")) {
+        (*ret)->destroy(*ret);
+        *ret = NULL;
+        omp_set_num_threads(1);
+        e = make(executor, graph, node, ret, err);
+        if (e == 0 && *ret)
+            ((struct dnnl_step *)*ret)->alone = true;
+        omp_set_num_threads(executor->threads);
+    }
     return e == ERR_UNSUPPORTED ? 0 : e; // then the reference does it
 }
 
-bool dnnl_executor_has_bf16(void)
+bool dnnl_executor_has_avx512(void)
 {
     return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)dnnl_cpu_isa_avx512_core)
            == (unsigned)dnnl_cpu_isa_avx512_core;

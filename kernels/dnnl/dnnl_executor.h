@@ -26,8 +26,8 @@ AUTO_DEFINE(dnnl_executor)
  * has none that is fast. ctx is the executor. Errors: ERR_NOMEM, ERR_UNSUPPORTED. */
 int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
                        struct kernel **ret, struct err *err);
-/** Is there code for bfloat16 on this CPU? */
-bool dnnl_executor_has_bf16(void);
+/** Is there the fast code of AVX-512 on this CPU? */
+bool dnnl_executor_has_avx512(void);
 /** "oneDNN 2.6.3 avx512_core", for reports; static. */
 const char *dnnl_executor_version(void);
 

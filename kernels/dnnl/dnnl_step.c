@@ -4,6 +4,7 @@
 #include "kernels/ops/op.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,13 @@ bool dnnl_is_slow(const_dnnl_primitive_desc_t pd)
     return !impl || strncmp(impl, "ref", 3) == 0 || strstr(impl, "gemm:ref");
 }
 
+bool dnnl_is_product(const_dnnl_primitive_desc_t pd)
+{
+    const char *impl = NULL;
+    dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&impl);
+    return impl && strstr(impl, "gemm");
+}
+
 void dnnl_step_destroy(struct dnnl_step *step)
 {
     if (!step)
@@ -115,8 +123,12 @@ static int run_step(struct kernel *kernel, struct op_call *call, struct err *err
             dnnl_memory_set_data_handle_v2(step->args[i].memory, data,
                                            step->executor->stream);
     }
+    if (step->alone)
+        omp_set_num_threads(1);
     const dnnl_status_t status = dnnl_primitive_execute(
         step->primitive, step->executor->stream, step->count, step->args);
+    if (step->alone)
+        omp_set_num_threads(step->executor->threads);
     return dnnl_check(status, "execute", err);
 }
 

@@ -28,6 +28,7 @@ struct dnnl_step {
     void *owned[2]; // packed weights
     int residual;   // input that goes to the output before it runs, or -1
     size_t residual_bytes;
+    bool alone; // runs on one thread
     char impl[64];
 };
 
@@ -59,6 +60,8 @@ int dnnl_step_pack(struct dnnl_step *step, int arg, const dnnl_memory_desc_t *fr
                    void *data, const dnnl_memory_desc_t *to, int slot, struct err *err);
 /** Is pd's code one of the slow references? */
 bool dnnl_is_slow(const_dnnl_primitive_desc_t pd);
+/** Is it one that calls a matrix product? */
+bool dnnl_is_product(const_dnnl_primitive_desc_t pd);
 
 /** Attributes with a scratchpad of ours, a residual's sum and the activation of node. The
  * caller destroys *ret. Errors: ERR_UNSUPPORTED. */

@@ -3,6 +3,7 @@
 #include "kernels/passes/pass.h"
 
 #include "base/err.h"
+#include "kernels/executor.h"
 #include "kernels/ops/op.h"
 #include "kernels/passes/conv_edit.h"
 
@@ -35,7 +36,9 @@ static int try_side(struct graph *graph, size_t n, size_t side, bool *done,
 int pass_residual(struct graph *graph, const struct pass_context *context,
                   struct err *err)
 {
-    (void)context;
+    // Without AVX-512 convolutions are products, which do not add (see kernels/dnnl).
+    if (context->executor && !executor_has_avx512())
+        return 0;
     int e = 0;
     for (size_t n = 0; e == 0 && n < graph->node_count; n++) {
         const struct node *node = &graph->nodes[n];

@@ -35,10 +35,10 @@ class Networks(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def run_model(self, name, *options):
+    def run_model(self, name, *options, isa='ALL'):
         out = self.path / 'out'
         subprocess.run([HILUM, 'model', 'run', self.path / f'{name}.onnx', '--input', f'x={self.path / name}.npy',
-                        '--output', out, *options], check=True)
+                        '--output', out, *options], check=True, env={**os.environ, 'DNNL_MAX_CPU_ISA': isa})
         names = [o.name for o in onnx.load(self.path / f'{name}.onnx').graph.output]
         return [np.load(out / f'{n}.npy') for n in names]
 
@@ -70,6 +70,16 @@ class Networks(unittest.TestCase):
                     self.assert_close(got, want, 0.06)
                     for a, b in zip(got, want):  # no single number, but all of them
                         self.assertLess(np.sqrt(np.mean((a - b) ** 2)), 0.02 * max(b.std(), 0.1))
+
+    def test_processors_without_avx512_compute_the_same(self):
+        for name in NETWORKS:
+            want = self.run_model(name)
+            for isa in ('AVX2', 'SSE41'):
+                with self.subTest(network=name, isa=isa):
+                    got = self.run_model(name, isa=isa)
+                    self.assert_close(got, want)
+                    for a, b in zip(self.run_model(name, '--threads', '3', isa=isa), got):
+                        self.assertEqual(a.tobytes(), b.tobytes())
 
     def test_bits_are_the_same_over_runs_and_threads(self):
         for name, precision in ((n, p) for n in NETWORKS for p in ('f32', 'bf16')):
