@@ -10,6 +10,7 @@
 static const double TOP_PART = 0.03; // of the voxels within the skull are candidates
 static const float AIF_WIDTH_MAX_S = 20.0f, AIF_UNREST_MAX = 0.12f;
 static const float VEIN_LATER_S = 1.5f, VEIN_LATEST_S = 20.0f; // after the artery
+static const float ROUGH_LEAST = 2.5f; // a sharp bolus without noise has up to 2
 static const float VEIN_WIDTH_MAX_S = 30.0f;
 static const float LAST_MAX = 0.6f;  // of its peak, what a vessel may hold at the end
 static const float WASHED_S = 15.0f; // after the peak, when that is asked
@@ -138,7 +139,8 @@ static float quantile(const struct search *s, size_t offset, double share, float
 /** High, brief and early. */
 static void score_arteries(struct search *s, float *work)
 {
-    const float rough = quantile(s, offsetof(struct curve, roughness), 0.75, work);
+    const float rough =
+        fmaxf(quantile(s, offsetof(struct curve, roughness), 0.75, work), ROUGH_LEAST);
     const float start_s = (float)(s->axis->dt_s * (double)s->n0) - 1.0f;
     for (size_t i = 0; i < s->count; i++) {
         const struct curve *c = &s->found[i].shape;
