@@ -36,6 +36,9 @@ namespace
 /* How much more than its bound an instance may send before we hang up on it. */
 constexpr int64_t DRAIN_BYTES = 64 << 20;
 
+/* How long the peer gets to close its connection at the end; DCMTK's own is 180 s. */
+constexpr int CLOSE_TIMEOUT_S = 2;
+
 struct association {
     dcm_receiver *receiver;
     T_ASC_Association *asc;
@@ -45,7 +48,7 @@ struct association {
     ~association()
     {
         if (asc) {
-            ASC_dropSCPAssociation(asc);
+            ASC_dropSCPAssociation(asc, CLOSE_TIMEOUT_S);
             ASC_destroyAssociation(&asc);
         }
     }
@@ -341,8 +344,10 @@ int serve_messages(association &a, err *err)
             a.sum->was_released = true;
             return 0;
         }
-        if (cond.bad())
+        if (cond.bad()) { // silent for too long, malformed, or gone: then this does nothing
+            ASC_abortAssociation(a.asc);
             return err_set(err, ERR_PEER, "association broke off: %s", cond.text());
+        }
 
         bool is_well = false;
         if (message.CommandField == DIMSE_C_STORE_RQ)

@@ -265,6 +265,15 @@ class Limits(Bench):
         self.assertEqual(self.node.echo(), 0)
 
 
+    def test_silent_peers_lose_their_association_and_their_receiver_is_free_again(self):
+        self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'nobody is there')
+        silent = [Association(self.node.port, [(VERIFICATION, [IMPLICIT])], timeout_s=15) for _ in range(2)]
+        self.assertEqual([peer.socket.recv(1) for peer in silent], [b'\7', b'\7'], 'A-ABORT after idle_timeout_s')
+        self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'the receivers are free')
+        for peer in silent:
+            peer.close()
+
+
 class Spool(Bench):
     with_pacs = False
     settings = {'study.quiet_s': 2, 'receive.spool_free_bytes_min': 2 ** 40}
