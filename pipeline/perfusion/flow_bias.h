@@ -41,6 +41,7 @@ int flow_bias_make(const float *aif, size_t nt, const struct osvd_options *optio
  */
 float flow_bias_gain(const struct flow_bias *bias, int level, float seen_s);
 
-#define FLOW_BIAS_MAX 2.5f
+#define FLOW_BIAS_MAX \
+    1.5f // beyond, the shape of the model says more than what was measured
 
 #endif

@@ -324,9 +324,9 @@ static void *read_rejection(void *ctx)
     static const uint8_t reject[] = {3, 0, 0, 0, 0, 4, 0, 2, 3, 1};
     f->ok = recv(fds[2], got, sizeof(got), MSG_WAITALL) == 10
             && memcmp(got, reject, sizeof(reject)) == 0;
+    loop_post(f->loop, stop, f); // before the others end, which counts too
     for (int i = 0; i < 3; i++)
         close(fds[i]);
-    loop_post(f->loop, stop, f);
     return NULL;
 }
 
