@@ -52,6 +52,8 @@ struct run {
     const struct conf *conf;
     struct progress progress;
     char stage[300]; // analysis, and what it found to analyse
+    char why_not[sizeof(
+        ((struct pipeline_want *)0)->reason)]; // the last that did not apply
     size_t left_out, applied, refused, failed;
 };
 
@@ -192,6 +194,7 @@ static void run_studies(struct run *run, const struct gather *gather)
             if (!def->wants(&study->facts, &want)) {
                 printf("study %zu of %zu: %s does not apply: %s\n", k + 1,
                        gather_count(gather), def->name, want.reason);
+                snprintf(run->why_not, sizeof(run->why_not), "%s", want.reason);
                 continue;
             }
             run->applied++;
@@ -221,7 +224,11 @@ static int run_all(struct run *run, char *const *roots, size_t count)
     if (run->failed > 0)
         return CMD_FAILED;
     if (run->applied == 0) {
-        fprintf(stderr, "hilum run: no analysis applies\n");
+        if (run->options->analysis)
+            fprintf(stderr, "hilum run: %s does not apply: %s\n", run->options->analysis,
+                    run->why_not);
+        else
+            fprintf(stderr, "hilum run: no analysis applies\n");
         return CMD_NOTHING;
     }
     return run->refused > 0 ? CMD_REFUSED : CMD_DONE;

@@ -91,13 +91,21 @@ class CtPerfusion(unittest.TestCase):
         self.assertIn('bolus', run.report['reason'])
         self.assertEqual(run.report['measurements'], [])
 
-    def test_a_scan_too_short_is_refused_and_one_of_five_times_not_wanted(self):
-        run = self.run_on(self.make('short', frames=18))
-        self.assertEqual(run.code, perfusion.REFUSED, run.said)
-        self.assertIn('18 time points', run.report['reason'])
-        few = self.run_on(self.make('few', frames=5, slices=2))
-        self.assertEqual(few.code, perfusion.NOT_WANTED)
-        self.assertIn('at most 5 times', few.said)
+    def test_a_scan_too_short_is_refused_with_the_reason(self):
+        for frames in (5, 18):
+            with self.subTest(frames=frames):
+                run = self.run_on(self.make(f'short-{frames}', frames=frames))
+                self.assertEqual(run.code, perfusion.REFUSED, run.said)
+                self.assertIn(f'{frames} time points', run.report['reason'])
+                self.assertEqual(run.verdicts()['duration'], 'fail')
+                self.assertEqual(sorted(f.name for f in run.folder.glob('*.dcm')), ['page-summary.dcm', 'sr.dcm'])
+
+    def test_phases_and_a_plain_head_are_no_perfusion_and_the_operator_is_told_so(self):
+        for frames, times in ((1, '1 time'), (3, '3 times')):
+            with self.subTest(frames=frames):
+                run = self.run_on(self.make(f'phases-{frames}', frames=frames))
+                self.assertEqual(run.code, perfusion.NOT_WANTED)
+                self.assertIn(f'ct_perfusion does not apply: CT taken at most {times} at a position', run.said)
 
     def test_a_table_that_moves_to_and_fro_is_followed(self):
         study = self.make('shuttle', seed=1, side='left', layout='shuttle', dt=1.5, frames=32)

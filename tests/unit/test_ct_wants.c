@@ -88,9 +88,52 @@ static void says_how_often_a_plain_scan_was_taken(void **state)
     set(0, 300, 300, -400);
     assert_false(wants(1, &want));
     assert_string_equal(want.reason,
-                        "CT taken at most 1 times at a position; perfusion needs 20");
+                        "CT taken at most 1 time at a position; perfusion needs 20");
     assert_false(wants(0, &want));
     assert_string_equal(want.reason, "no axial CT");
+}
+
+static void wants_a_scan_too_short_but_not_phases_or_reconstructions(void **state)
+{
+    (void)state;
+    struct pipeline_want want;
+    set(0, 80, 16, -18);
+    assert_true(wants(1, &want)); // the analysis refuses it, and says why
+    assert_string_equal(want.reason, "16 positions x 5 times");
+
+    for (int phases = 2; phases <= 4; phases++) {
+        set(0, phases * 300, 300, -18);
+        assert_false(wants(1, &want));
+    }
+    assert_string_equal(want.reason,
+                        "CT taken at most 4 times at a position; perfusion needs 20");
+
+    for (size_t i = 0; i < 8; i++) // soft, bone, thin, thick of one scan
+        set(i, 32, 32, -18);
+    assert_false(wants(8, &want));
+    assert_string_equal(want.reason,
+                        "CT taken at most 1 time at a position; perfusion needs 20");
+    for (size_t i = 8; i < 12; i++)
+        set(i, 32, 32, -18);
+    assert_true(wants(12, &want));
+}
+
+static void leaves_bolus_tracking_alone(void **state)
+{
+    (void)state;
+    struct pipeline_want want;
+    set(0, 300, 300, -18); // the angiography
+    set(1, 14, 1, 40);
+    assert_false(wants(2, &want));
+    assert_int_equal(want.series_count, 0);
+    assert_string_equal(
+        want.reason,
+        "a single slice taken 14 times is bolus tracking; perfusion needs 20");
+
+    set(2, 960, 16, -18);
+    assert_true(wants(3, &want));
+    assert_int_equal(want.series_count, 1);
+    assert_int_equal(want.series[0], 2);
 }
 
 int main(void)
@@ -100,6 +143,8 @@ int main(void)
         cmocka_unit_test(takes_a_series_a_time_and_a_series_a_slice),
         cmocka_unit_test(wants_no_other_body_modality_or_plane),
         cmocka_unit_test(says_how_often_a_plain_scan_was_taken),
+        cmocka_unit_test(wants_a_scan_too_short_but_not_phases_or_reconstructions),
+        cmocka_unit_test(leaves_bolus_tracking_alone),
     };
     return cmocka_run_group_tests_name("ct_wants", tests, NULL, NULL);
 }
