@@ -58,11 +58,11 @@ const struct pipeline_option_def CT_OPTIONS[] = {
     {0},
 };
 
-struct ct_options ct_options_of(const struct pipeline_def *def,
-                                const struct pipeline_input *in)
+struct perfusion_options ct_options_of(const struct pipeline_def *def,
+                                       const struct pipeline_input *in)
 {
 #define OPTION(name) pipeline_option(def, in, #name)
-    return (struct ct_options){
+    return (struct perfusion_options){
         .motion_worth_mm = OPTION(motion_worth_mm),
         .brain_min_ml = OPTION(brain_min_ml),
         .artery = {.peak_min = OPTION(aif_peak_min_hu),

@@ -1,5 +1,5 @@
 #include "base/err.h"
-#include "pipeline/ct_perfusion/ct_job.h"
+#include "pipeline/perfusion/perfusion_job.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static bool is_passed(const void *ctx, size_t at)
 }
 
 /** Paint ret, [source], with the cine's voxels that pass; returns how many were painted. */
-static size_t paint(const struct ct_job *job, voxel_test *test, const void *ctx,
+static size_t paint(const struct perfusion_job *job, voxel_test *test, const void *ctx,
                     uint8_t *ret)
 {
     const struct grid *to = job->table->grid;
@@ -73,15 +73,16 @@ static size_t paint(const struct ct_job *job, voxel_test *test, const void *ctx,
     return voxels;
 }
 
-static double volume_ml(const struct ct_job *job, voxel_test *test, const void *ctx)
+static double volume_ml(const struct perfusion_job *job, voxel_test *test,
+                        const void *ctx)
 {
     return (double)paint(job, test, ctx, NULL) * grid_voxel_ml(job->table->grid);
 }
 
 /* ---- segments ---- */
 
-static int add_segment(struct ct_job *job, struct result_segment model, voxel_test *test,
-                       const void *ctx, struct err *err)
+static int add_segment(struct perfusion_job *job, struct result_segment model,
+                       voxel_test *test, const void *ctx, struct err *err)
 {
     struct result_segment *segment = segment_list_add(&job->result->segments);
     if (!segment)
@@ -95,7 +96,7 @@ static int add_segment(struct ct_job *job, struct result_segment model, voxel_te
     return 0;
 }
 
-static int add_sites(struct ct_job *job, struct result_segment model,
+static int add_sites(struct perfusion_job *job, struct result_segment model,
                      const struct artery_vessel *vessel, struct err *err)
 {
     if (!vessel->is_found)
@@ -112,7 +113,7 @@ static int add_sites(struct ct_job *job, struct result_segment model,
     return r;
 }
 
-static int add_segments(struct ct_job *job, struct err *err)
+static int add_segments(struct perfusion_job *job, struct err *err)
 {
     const struct lesion *l = job->lesion;
     const struct part penumbra = {l->hypo, l->core};
@@ -153,7 +154,7 @@ static int add_segments(struct ct_job *job, struct err *err)
 /* ---- findings: where artery and vein were taken ---- */
 
 /** The middle of a vessel's voxels, in patient space. */
-static void middle_of(const struct ct_job *job, const struct artery_vessel *vessel,
+static void middle_of(const struct perfusion_job *job, const struct artery_vessel *vessel,
                       double ret_mm[3])
 {
     for (size_t i = 0; i < vessel->site_count; i++) {
@@ -175,7 +176,7 @@ static int segment_of(const struct result *result, const char *name)
     return -1;
 }
 
-static int add_finding(struct ct_job *job, const char *name, const char *label,
+static int add_finding(struct perfusion_job *job, const char *name, const char *label,
                        struct code code, const struct artery_vessel *vessel,
                        struct err *err)
 {
@@ -192,7 +193,7 @@ static int add_finding(struct ct_job *job, const char *name, const char *label,
     return 0;
 }
 
-static int add_findings(struct ct_job *job, struct err *err)
+static int add_findings(struct perfusion_job *job, struct err *err)
 {
     const int r =
         add_finding(job, "aif", "Arterial input function", ARTERY, &job->artery.aif, err);
@@ -203,7 +204,7 @@ static int add_findings(struct ct_job *job, struct err *err)
 
 /* ---- maps ---- */
 
-static int add_maps(struct ct_job *job, struct err *err)
+static int add_maps(struct perfusion_job *job, struct err *err)
 {
     static const struct code CBF_UNIT = {"ml/[100]g/min", "UCUM",
                                          "milliliter per 100 gram per minute"};
@@ -254,7 +255,7 @@ static int add_maps(struct ct_job *job, struct err *err)
 
 /* ---- measurements ---- */
 
-static int add_measurement(struct ct_job *job, struct result_measurement model,
+static int add_measurement(struct perfusion_job *job, struct result_measurement model,
                            struct err *err)
 {
     if (!isfinite(model.value))
@@ -266,8 +267,8 @@ static int add_measurement(struct ct_job *job, struct result_measurement model,
     return 0;
 }
 
-static int add_volume(struct ct_job *job, const char *name, const char *label, double ml,
-                      struct code modifier, int segment, struct err *err)
+static int add_volume(struct perfusion_job *job, const char *name, const char *label,
+                      double ml, struct code modifier, int segment, struct err *err)
 {
     return add_measurement(job,
                            (struct result_measurement){.name = name,
@@ -281,7 +282,7 @@ static int add_volume(struct ct_job *job, const char *name, const char *label, d
                            err);
 }
 
-static int add_ratio(struct ct_job *job, const char *name, const char *label,
+static int add_ratio(struct perfusion_job *job, const char *name, const char *label,
                      double value, struct code concept, struct err *err)
 {
     return add_measurement(job,
@@ -296,7 +297,7 @@ static int add_ratio(struct ct_job *job, const char *name, const char *label,
 }
 
 /** Tmax > 6 s is core and penumbra, so that the numbers agree with the segments. */
-static int add_volumes(struct ct_job *job, double ret_tmax_ml[LESION_LEVELS],
+static int add_volumes(struct perfusion_job *job, double ret_tmax_ml[LESION_LEVELS],
                        struct err *err)
 {
     static const struct {
@@ -332,7 +333,7 @@ static int add_volumes(struct ct_job *job, double ret_tmax_ml[LESION_LEVELS],
 }
 
 /** CBF below 38, 34, 30 and 20 % of normal: what other thresholds would call core. */
-static int add_rcbf(struct ct_job *job, struct err *err)
+static int add_rcbf(struct perfusion_job *job, struct err *err)
 {
     static const struct {
         const char *name, *label;
@@ -360,7 +361,7 @@ static int add_rcbf(struct ct_job *job, struct err *err)
     return r;
 }
 
-static int add_measurements(struct ct_job *job, struct err *err)
+static int add_measurements(struct perfusion_job *job, struct err *err)
 {
     double tmax_ml[LESION_LEVELS];
     int r = add_volumes(job, tmax_ml, err);
@@ -391,7 +392,7 @@ static int add_measurements(struct ct_job *job, struct err *err)
 
 /* ---- grids ---- */
 
-static int set_source_frames(struct ct_job *job, struct err *err)
+static int set_source_frames(struct perfusion_job *job, struct err *err)
 {
     const struct frame_table *table = job->table;
     const size_t nz = table->grid->nz, nt = table->nt;
@@ -411,7 +412,7 @@ static int set_source_frames(struct ct_job *job, struct err *err)
     return 0;
 }
 
-int ct_report(struct ct_job *job, struct err *err)
+int perfusion_report(struct perfusion_job *job, struct err *err)
 {
     int r = grid_clone(job->table->grid, &job->result->grid, err);
     if (r == 0)

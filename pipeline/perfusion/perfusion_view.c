@@ -1,4 +1,4 @@
-#include "pipeline/ct_perfusion/ct_job.h"
+#include "pipeline/perfusion/perfusion_job.h"
 #include "pipeline/perfusion/perfusion_pages.h"
 
 #include <math.h>
@@ -15,13 +15,13 @@ struct borrowed {
     struct perfusion_plane midline;
 };
 
-static double measured(const struct ct_job *job, const char *name)
+static double measured(const struct perfusion_job *job, const char *name)
 {
     const struct result_measurement *m = result_measurement(job->result, name);
     return m ? m->value : (double)NAN;
 }
 
-static void set_scan(const struct ct_job *job, struct borrowed *b,
+static void set_scan(const struct perfusion_job *job, struct borrowed *b,
                      struct perfusion_view *view)
 {
     snprintf(b->product, sizeof(b->product), "Hilum %s, %s %s", HILUM_VERSION,
@@ -44,7 +44,7 @@ static void set_scan(const struct ct_job *job, struct borrowed *b,
         view->acquired = b->acquired;
 }
 
-static void set_curve(const struct ct_job *job, const struct borrowed *b,
+static void set_curve(const struct perfusion_job *job, const struct borrowed *b,
                       const struct artery_vessel *vessel, struct perfusion_site *sites,
                       struct perfusion_curve *ret)
 {
@@ -57,7 +57,7 @@ static void set_curve(const struct ct_job *job, const struct borrowed *b,
                                     vessel->site_count};
 }
 
-static void set_trust(const struct ct_job *job, struct borrowed *b,
+static void set_trust(const struct perfusion_job *job, struct borrowed *b,
                       struct perfusion_view *view)
 {
     for (size_t t = 0; t < job->axis.nt; t++)
@@ -74,7 +74,7 @@ static void set_trust(const struct ct_job *job, struct borrowed *b,
 }
 
 /** The plane in patient space of a line in the slices. */
-static void set_midline(const struct ct_job *job, struct borrowed *b,
+static void set_midline(const struct perfusion_job *job, struct borrowed *b,
                         struct perfusion_view *view)
 {
     const struct grid *g = job->grid;
@@ -88,7 +88,7 @@ static void set_midline(const struct ct_job *job, struct borrowed *b,
     view->midline = &b->midline;
 }
 
-static void set_levels(const struct ct_job *job, struct perfusion_view *view)
+static void set_levels(const struct perfusion_job *job, struct perfusion_view *view)
 {
     const struct lesion *l = job->lesion;
     static const char *const TMAX[LESION_LEVELS] = {"tmax4_volume", "tmax6_volume",
@@ -105,7 +105,7 @@ static void set_levels(const struct ct_job *job, struct perfusion_view *view)
     view->rcbf_levels.passed = l->rcbf_passed;
 }
 
-static void set_voxels(const struct ct_job *job, struct perfusion_view *view)
+static void set_voxels(const struct perfusion_job *job, struct perfusion_view *view)
 {
     view->grid = job->grid;
     view->anatomy = job->enhancement->baseline;
@@ -121,7 +121,7 @@ static void set_voxels(const struct ct_job *job, struct perfusion_view *view)
     view->vessels = job->vessels;
 }
 
-static void set_numbers(const struct ct_job *job, struct perfusion_view *view)
+static void set_numbers(const struct perfusion_job *job, struct perfusion_view *view)
 {
     view->core_ml = measured(job, "core_volume");
     view->hypo_ml = measured(job, "tmax6_volume");
@@ -133,7 +133,7 @@ static void set_numbers(const struct ct_job *job, struct perfusion_view *view)
     view->hypo_tmax_s = job->options.lesion.hypo_tmax_s;
 }
 
-int ct_view_draw(struct ct_job *job, struct err *err)
+int perfusion_view_draw(struct perfusion_job *job, struct err *err)
 {
     struct borrowed b = {0};
     struct perfusion_view view;
