@@ -60,6 +60,10 @@ double work_of(const struct op_call *call)
                / (double)(call->in[1]->dim[0] > 0 ? call->in[1]->dim[0] : 1);
     if (is(call, "NonMaxSuppression"))
         return in * in;
+    if (is(call, "Proposal")) // each box against those that stay
+        return in + in * (double)node_int(call->node, "post_nms_top_n", 300);
+    if (is(call, "PsRoiPool") && call->in[0] && call->in[0]->rank == 4)
+        return in + out * (double)tensor_span(call->in[0], 2, 4);
     if (is(call, "MaxRoiPool")) // a region may be the whole image
         return in + out * count_of(call->in[0]);
     return in + out * cost_of(call);
