@@ -64,7 +64,9 @@ struct dcm_receive_conf {
     const char *spool;         // folder for temporary files; exists
     uint32_t pdu_bytes;        // largest PDU that we receive, 16384..131072
     int idle_timeout_s;        // between messages
-    int dimse_timeout_s;       // within a message
+    int dimse_timeout_s;       // within a message, and for the association request
+    int association_timeout_s; // for all of it
+    int64_t bytes_per_s_min;   // of a data set, on average over dimse_timeout_s; 0: any
     struct scan_limits limits; // bytes_max also bounds what is written to the spool
     bool accept_private;       // private storage SOP classes too
 };

@@ -36,6 +36,9 @@ static void fill_receive(const struct settings *s, struct conf *c)
     c->instance_bytes_max = settings_int(s, "receive", 0, "instance_bytes_max");
     c->idle_timeout_s = (int)settings_int(s, "receive", 0, "idle_timeout_s");
     c->dimse_timeout_s = (int)settings_int(s, "receive", 0, "dimse_timeout_s");
+    c->association_timeout_s =
+        (int)settings_int(s, "receive", 0, "association_timeout_s");
+    c->bytes_per_s_min = settings_int(s, "receive", 0, "bytes_per_s_min");
     c->spool_free_bytes_min = settings_int(s, "receive", 0, "spool_free_bytes_min");
     c->nesting_max = (int)settings_int(s, "receive", 0, "nesting_max");
     c->accept_private = settings_bool(s, "receive", 0, "accept_private");

@@ -73,7 +73,8 @@ struct conf {
     int receivers;        // warm processes; each serves one association at a time
     int associations_max; // served and waiting; more are rejected as transient
     int64_t pdu_bytes, instance_bytes_max;
-    int idle_timeout_s, dimse_timeout_s;
+    int idle_timeout_s, dimse_timeout_s, association_timeout_s;
+    int64_t bytes_per_s_min;      // of a data set that arrives
     int64_t spool_free_bytes_min; // below it: A700
     int nesting_max;              // nested sequences in a data set
     bool accept_private;

@@ -231,6 +231,8 @@ int receiver_main(const struct conf *conf)
         .pdu_bytes = (uint32_t)conf->pdu_bytes,
         .idle_timeout_s = conf->idle_timeout_s,
         .dimse_timeout_s = conf->dimse_timeout_s,
+        .association_timeout_s = conf->association_timeout_s,
+        .bytes_per_s_min = conf->bytes_per_s_min,
         .limits = r.limits,
         .accept_private = conf->accept_private,
     };

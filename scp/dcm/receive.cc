@@ -3,6 +3,7 @@
 #include "scp/dcm/guard.hh"
 #include "scp/dcm/net.hh"
 #include "scp/dcm/part10.hh"
+#include "scp/dcm/patience.hh"
 
 #include <cerrno>
 #include <cstdio>
@@ -28,6 +29,7 @@ struct dcm_receiver {
     dcm_receive_hooks hooks;
     T_ASC_Network *network;
     unsigned long files; // temporary ones so far: names them
+    dcm::patience patience;
 };
 
 namespace
@@ -47,6 +49,7 @@ struct association {
 
     ~association()
     {
+        receiver->patience.end();
         if (asc) {
             ASC_dropSCPAssociation(asc, CLOSE_TIMEOUT_S);
             ASC_destroyAssociation(&asc);
@@ -147,6 +150,8 @@ int reject(association &a, dcm_admit why, err *err)
 int open_association(association &a, err *err)
 {
     dcm_receiver *receiver = a.receiver;
+    receiver->patience.begin(a.fd, receiver->conf.association_timeout_s);
+    receiver->patience.expect_whole(receiver->conf.dimse_timeout_s);
     dcmExternalSocketHandle.set(a.fd);
     OFCondition cond = ASC_receiveAssociation(
         receiver->network, &a.asc, static_cast<long>(receiver->conf.pdu_bytes));
@@ -284,7 +289,10 @@ int receive_instance(association &a, const T_DIMSE_C_StoreRQ &rq,
         close(file);
         file = -1;
     }
+    a.receiver->patience.expect_flow(a.receiver->conf.dimse_timeout_s,
+                                     a.receiver->conf.bytes_per_s_min);
     const spooled state = spool_dataset(a, id, file, static_cast<int64_t>(head.size()));
+    a.receiver->patience.expect_nothing();
     const bool is_kept = file >= 0 && close(file) == 0 && state == spooled::whole;
     if (is_kept && std::strcmp(context.abstractSyntax, rq.AffectedSOPClassUID) != 0) {
         unlink(path.c_str());
@@ -336,9 +344,12 @@ int serve_messages(association &a, err *err)
         T_DIMSE_Message message = {};
         T_ASC_PresentationContextID id = 0;
         acknowledge_quickly(a.fd);
+        // DCMTK's own limit is for the first byte, and goes off before ours.
+        a.receiver->patience.expect_whole(a.receiver->conf.idle_timeout_s + 1);
         const OFCondition cond =
             DIMSE_receiveCommand(a.asc, DIMSE_NONBLOCKING,
                                  a.receiver->conf.idle_timeout_s, &id, &message, nullptr);
+        a.receiver->patience.expect_nothing();
         if (cond == DUL_PEERREQUESTEDRELEASE) {
             ASC_acknowledgeRelease(a.asc);
             a.sum->was_released = true;
@@ -403,7 +414,10 @@ int dcm_receiver_serve(dcm_receiver *receiver, int fd, dcm_receive_summary *ret,
         name_address(fd, ret->peer.address, sizeof(ret->peer.address));
 
         association a = {receiver, nullptr, fd, ret};
-        const int r = open_association(a, err);
-        return r < 0 ? r : serve_messages(a, err);
+        int r = open_association(a, err);
+        if (r == 0)
+            r = serve_messages(a, err);
+        const char *why = receiver->patience.reason();
+        return r < 0 && why ? err_set(err, ERR_PEER, "%s", why) : r;
     });
 }

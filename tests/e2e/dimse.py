@@ -6,6 +6,7 @@ DCMTK's tools parse and repair what they send; tests of a hostile or sloppy peer
 import pathlib
 import socket
 import struct
+import time
 
 APPLICATION_CONTEXT = '1.2.840.10008.3.1.1.1'
 VERIFICATION = '1.2.840.10008.1.1'
@@ -44,6 +45,25 @@ def explicit(group, number, vr, value):
     if vr in ('OB', 'OW', 'SQ', 'UN', 'UT', 'OF'):
         return head + struct.pack('<HI', 0, len(value)) + value
     return head + struct.pack('<H', len(value)) + value
+
+
+def trickle(connection, data, pause_s, limit_s=60):
+    """Send data byte by byte until the peer hangs up or is silent for limit_s: seconds, and what it said."""
+    began = time.monotonic()
+    connection.settimeout(pause_s)
+    for i in range(len(data)):
+        try:
+            connection.sendall(data[i:i + 1])
+            answer = connection.recv(64)
+        except socket.timeout:
+            answer = None  # the pause is over
+        except OSError:
+            answer = b''
+        if answer is not None:
+            return time.monotonic() - began, answer
+        if time.monotonic() - began > limit_s:
+            break
+    return time.monotonic() - began, None
 
 
 class Association:

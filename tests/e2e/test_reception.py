@@ -1,15 +1,18 @@
 """Whatever peers send: valid files are kept bit by bit, the rest is refused, and the node lives."""
+import argparse
 import hashlib
 import os
 import pathlib
 import random
 import socket
 import struct
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from case import Bench
-from dimse import CT_IMAGE, EXPLICIT, IMPLICIT, VERIFICATION, Association, Part10, Refused, explicit
+from dimse import (CT_IMAGE, EXPLICIT, IMPLICIT, VERIFICATION, Association, Part10, Refused, command, explicit,
+                   trickle)
 from study import Phantom, data, storescu
 
 
@@ -264,7 +267,6 @@ class Limits(Bench):
         self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'the associations have ended')
         self.assertEqual(self.node.echo(), 0)
 
-
     def test_silent_peers_lose_their_association_and_their_receiver_is_free_again(self):
         self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'nobody is there')
         silent = [Association(self.node.port, [(VERIFICATION, [IMPLICIT])], timeout_s=15) for _ in range(2)]
@@ -272,6 +274,87 @@ class Limits(Bench):
         self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'the receivers are free')
         for peer in silent:
             peer.close()
+
+
+class Slow_peers(Bench):
+    """Each sends something all the time: no time-out between two reads ever meets them."""
+
+    with_pacs = False
+    settings = {'study.quiet_s': 2, 'receive.receivers': 1, 'receive.associations_max': 1,
+                'receive.idle_timeout_s': 2, 'receive.dimse_timeout_s': 2, 'receive.bytes_per_s_min': 1000,
+                'receive.association_timeout_s': 8}
+
+    def setUp(self):
+        self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'the receiver is free')
+
+    def assert_free_again(self, reason):
+        self.node.wait(lambda s: s['receive']['associations'] == 0, 10, 'the receiver is free')
+        self.assertEqual(self.node.echo(), 0)
+        self.assertRegex(self.node.log.read_text(), reason)
+
+    def test_an_association_request_byte_by_byte(self):
+        contexts = [(VERIFICATION, [IMPLICIT])]
+        request = Association.request(argparse.Namespace(contexts=contexts), 'HILUM', 'TESTER', 65536)
+        with socket.create_connection(('127.0.0.1', self.node.port), 10) as peer:
+            seconds, _ = trickle(peer, request, 0.3)
+        self.assertLess(seconds, 5)
+        self.assert_free_again('no whole message')
+
+    def test_a_command_byte_by_byte(self):
+        peer = Association(self.node.port, [(CT_IMAGE, [EXPLICIT])])
+        words = command((0x0002, CT_IMAGE), (0x0100, 0x0001), (0x0110, 1), (0x0700, 0), (0x0800, 1), (0x1000, '1.2.3'))
+        pdv = struct.pack('>IBB', len(words) + 2, 1, 3) + words
+        seconds, answer = trickle(peer.socket, struct.pack('>BBI', 4, 0, len(pdv)) + pdv, 0.3)
+        self.assertLess(seconds, 6)
+        self.assertEqual(answer[:1], b'\7', 'A-ABORT')
+        self.assert_free_again('no whole message|read timeout')
+
+    def test_a_data_set_byte_by_byte(self):
+        peer = Association(self.node.port, [(CT_IMAGE, [EXPLICIT])])
+        data_set = small_ct('1.2.826.0.1.7.8.1')
+        peer.start_store(1, CT_IMAGE, '1.2.826.0.1.7.8.1')
+        pdv = struct.pack('>IBB', len(data_set) + 2, 1, 2) + data_set
+        seconds, answer = trickle(peer.socket, struct.pack('>BBI', 4, 0, len(pdv)) + pdv, 0.1)
+        self.assertLess(seconds, 6)
+        self.assertEqual(answer[:1], b'\7', 'A-ABORT')
+        self.assert_free_again('more slowly than|broke off')
+        self.assertEqual(os.listdir(self.node.state / 'spool'), [])
+
+    def test_a_data_set_in_pdus_of_a_byte(self):
+        peer = Association(self.node.port, [(CT_IMAGE, [EXPLICIT])])
+        peer.start_store(1, CT_IMAGE, '1.2.826.0.1.7.8.3')
+        began = time.monotonic()
+        with self.assertRaises(OSError):
+            for byte in small_ct('1.2.826.0.1.7.8.3'):
+                peer.socket.sendall(struct.pack('>BBIIBBB', 4, 0, 7, 3, 1, 0, byte))
+                time.sleep(0.05)
+        self.assertLess(time.monotonic() - began, 9)
+        self.assert_free_again('more slowly than receive.bytes_per_s_min')
+        self.assertEqual(os.listdir(self.node.state / 'spool'), [])
+
+    def test_a_data_set_that_keeps_just_above_the_rate_is_kept(self):
+        uid = '1.2.826.0.1.7.8.2'
+        data_set = small_ct(uid, (0x0009, 0x1001, explicit(0x0009, 0x1001, 'OB', bytes(9000))))
+        peer = Association(self.node.port, [(CT_IMAGE, [EXPLICIT])])
+        peer.start_store(1, CT_IMAGE, uid)
+        for at in range(0, len(data_set), 600):
+            part = data_set[at:at + 600]
+            pdv = struct.pack('>IBB', len(part) + 2, 1, 2 if at + 600 >= len(data_set) else 0) + part
+            peer.socket.sendall(struct.pack('>BBI', 4, 0, len(pdv)) + pdv)
+            time.sleep(0.3)
+        self.assertEqual(peer.response(), 0)
+        peer.release()
+
+    def test_echoes_without_end(self):
+        peer = Association(self.node.port, [(VERIFICATION, [IMPLICIT])])
+        began = time.monotonic()
+        with self.assertRaises(Refused) as refused:
+            while time.monotonic() < began + 30:
+                peer.echo()
+                time.sleep(0.2)
+        self.assertIn(refused.exception.args[0], ('aborted', 'closed'))
+        self.assertLess(time.monotonic() - began, 12)
+        self.assert_free_again('association_timeout_s')
 
 
 class Spool(Bench):
