@@ -34,11 +34,12 @@ struct pixel_facts {
     bool is_signed;
     char photometric[FACTS_CODE];
     double slope, intercept; // of the modality LUT; 1 and 0 when absent
-    int64_t offset; // of the first pixel byte in the file; FACTS_NONE if encapsulated
-    int64_t length; // bytes of native pixel data
+    int64_t offset;    // of the first pixel byte in the file; FACTS_NONE if encapsulated
+    int64_t length;    // bytes of native pixel data
+    int64_t fragments; // of the first item of encapsulated pixel data; else FACTS_NONE
 };
 
-/** Where a classic single-frame image lies in the patient (LPS, mm). */
+/** Where an image lies in the patient (LPS, mm); of an Enhanced object, its first frame. */
 struct plane_facts {
     bool is_valid;         // position, orientation and spacing are present and sane
     double position_mm[3]; // centre of the first voxel
@@ -47,12 +48,19 @@ struct plane_facts {
     double thickness_mm;
 };
 
+/** The frames of an image together: the one of a classic object, all of an Enhanced one. */
+struct stack_facts {
+    int frames;               // with geometry; 0: none has
+    int positions;            // different ones along the normal (0.05 mm)
+    double first_mm, last_mm; // the positions along the normal
+};
+
 /** When it was acquired; seconds since 1970 as if the clock were UTC, or of the day. */
 struct time_facts {
-    double acquisition_s; // AcquisitionDateTime, else AcquisitionDate + Time
-    double content_s;     // ContentDate + Time
-    double trigger_ms;
-    int temporal_position; // TemporalPositionIdentifier
+    double acquisition_s;  // AcquisitionDateTime, else AcquisitionDate + Time
+    double content_s;      // ContentDate + Time
+    double trigger_ms;     // TriggerTime, or NominalCardiacTriggerDelayTime
+    int temporal_position; // TemporalPositionIdentifier, or Index
     int acquisition_number, instance_number;
 };
 
@@ -71,6 +79,7 @@ struct instance_facts {
     double echo_time_ms;
     struct pixel_facts pixels;
     struct plane_facts plane;
+    struct stack_facts stack;
     struct time_facts time;
 };
 
@@ -81,7 +90,7 @@ struct series_facts {
     char description[FACTS_TEXT], protocol[FACTS_TEXT], contrast_agent[FACTS_TEXT];
     char image_type[FACTS_TEXT], manufacturer[FACTS_TEXT];
     int number, rows, columns;
-    int instances; // images of the series
+    int frames;    // images of the series; of an Enhanced object each frame counts
     int positions; // different slice positions along the normal (0.01 mm)
     double thickness_mm;
     double first_mm, last_mm; // slice positions along the normal

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "scp/scan_facts.h"
+#include "scp/scan_groups.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,19 +21,21 @@ enum { DEPTH_ROOM = 64, PREAMBLE = 132 };
 const struct scan_limits SCAN_LIMITS = {
     .depth_max = 16,
     .elements_max = 2000000,
-    .bytes_max = (int64_t)2 << 30,
+    .bytes_max = (int64_t)5 << 30, // pixel data reach 4 GiB
     .inflated_bytes_max = (int64_t)1 << 30,
+    .frames_max = 65536,
 };
 
 static const uint32_t UNDEFINED = 0xffffffffu;
 static const uint32_t ITEM = 0xfffee000u, ITEM_END = 0xfffee00du,
                       SEQUENCE_END = 0xfffee0ddu;
-static const uint32_t PIXEL_DATA = 0x7fe00010u;
+static const uint32_t PIXEL_DATA = 0x7fe00010u, FRAME_ANATOMY = 0x00209071u;
 
 enum kind { DATASET, SEQUENCE, ITEM_OF };
 
 struct level {
     enum kind kind;
+    uint32_t tag;     // of a sequence
     size_t end;       // where it ends; SIZE_MAX: by its delimiter
     size_t bound;     // where it ends at the latest, by what holds it
     bool is_implicit; // encoding inside
@@ -55,6 +58,7 @@ struct scan {
     struct level levels[DEPTH_ROOM];
     struct guess guess; // the outermost one
     struct scan_raw raw;
+    struct scan_groups groups;
 };
 
 struct element {
@@ -134,8 +138,8 @@ static int read_head(struct scan *s, bool is_implicit, struct element *e, struct
 
 /* ---- nesting ---- */
 
-static int push(struct scan *s, enum kind kind, uint32_t length, bool is_implicit,
-                struct err *err)
+static int push(struct scan *s, enum kind kind, uint32_t tag, uint32_t length,
+                bool is_implicit, struct err *err)
 {
     const struct level *outer = &s->levels[s->depth];
     if (s->depth + 1 >= s->depth_max * 2 + 1)
@@ -149,7 +153,7 @@ static int push(struct scan *s, enum kind kind, uint32_t length, bool is_implici
         end = s->at + length;
     }
     const size_t bound = end == SIZE_MAX ? outer->bound : end;
-    s->levels[++s->depth] = (struct level){kind, end, bound, is_implicit};
+    s->levels[++s->depth] = (struct level){kind, tag, end, bound, is_implicit};
     return 0;
 }
 
@@ -162,6 +166,11 @@ static void pop_ended(struct scan *s)
         s->guess.depth = 0;
 }
 
+static bool is_group(uint32_t tag)
+{
+    return tag == GROUPS_SHARED || tag == GROUPS_OF_FRAME;
+}
+
 static int in_sequence(struct scan *s, struct err *err)
 {
     const struct level *level = &s->levels[s->depth];
@@ -169,8 +178,13 @@ static int in_sequence(struct scan *s, struct err *err)
     int r = read_head(s, true, &e, err);
     if (r < 0)
         return r;
-    if (e.tag == ITEM)
-        return push(s, ITEM_OF, e.length, level->is_implicit, err);
+    if (e.tag == ITEM) {
+        const uint32_t tag = level->tag;
+        r = push(s, ITEM_OF, tag, e.length, level->is_implicit, err);
+        return r == 0 && s->depth == 2 && is_group(tag) && scan_raw_is_enhanced(&s->raw)
+                   ? scan_groups_begin(&s->groups, tag, err)
+                   : r;
+    }
     if (e.tag != SEQUENCE_END || level->end != SIZE_MAX)
         return bad(s, e.tag, err, "an item was expected in the sequence");
     s->depth--;
@@ -194,12 +208,22 @@ static int walk_fragments(struct scan *s, struct err *err)
     }
 }
 
+/* Within an item of a functional group's sequence, or of the region of its anatomy. */
+static bool in_group(const struct scan *s)
+{
+    return s->groups.items && is_group(s->levels[1].tag)
+           && (s->depth == 4 || (s->depth == 6 && s->levels[3].tag == FRAME_ANATOMY));
+}
+
 static int skip_value(struct scan *s, const struct element *e, struct err *err)
 {
     if (e->length > room(s))
         return bad(s, e->tag, err, "its length goes past the end of what holds it");
     if (s->depth == 0 && (e->tag >> 16 != 2 || !s->is_past_meta))
         scan_raw_keep(&s->raw, e->tag, s->data + s->at, e->length, s->at);
+    else if (in_group(s))
+        scan_groups_keep(&s->groups, s->levels[s->depth].tag, e->tag,
+                         (struct scan_value){s->data + s->at, e->length, s->is_big});
     s->at += e->length;
     return 0;
 }
@@ -216,7 +240,7 @@ static bool looks_like_sequence(const struct scan *s, const struct element *e)
 static int push_guess(struct scan *s, const struct element *e, struct err *err)
 {
     const size_t end = s->at + e->length;
-    const int r = push(s, SEQUENCE, e->length, true, err);
+    const int r = push(s, SEQUENCE, e->tag, e->length, true, err);
     const bool is_private = e->tag >> 16 & 1;
     if (r == 0 && is_private && s->guess.depth == 0)
         s->guess = (struct guess){s->depth, end};
@@ -249,18 +273,20 @@ static int in_dataset(struct scan *s, struct err *err)
     if (e.tag >> 16 == 0xfffe)
         return bad(s, e.tag, err, "a delimiter without what it ends");
     if (strcmp(e.vr, "SQ") == 0)
-        return push(s, SEQUENCE, e.length, level->is_implicit, err);
+        return push(s, SEQUENCE, e.tag, e.length, level->is_implicit, err);
     if (e.length != UNDEFINED && looks_like_sequence(s, &e))
         return push_guess(s, &e, err);
     if (e.length != UNDEFINED)
         return skip_value(s, &e, err);
     if (e.tag == PIXEL_DATA) {
-        if (s->depth == 0)
+        if (s->depth == 0) {
             s->raw.is_encapsulated = true;
+            s->raw.fragments = (int64_t)s->at;
+        }
         return walk_fragments(s, err);
     }
     // Of undefined length is, else, only a sequence; in UN it is implicit (CP-246).
-    return push(s, SEQUENCE, e.length, true, err);
+    return push(s, SEQUENCE, e.tag, e.length, true, err);
 }
 
 static int walk(struct scan *s, struct err *err)
@@ -338,30 +364,52 @@ static int inflate_rest(const struct scan *s, int64_t max, uint8_t **ret,
                : err_set(err, ERR_NOMEM, "inflating the data set");
 }
 
-static int walk_inflated(struct scan *s, const struct scan_limits *limits,
-                         struct instance_facts *ret, struct err *err)
+/* Who asks, and for what. */
+struct wish {
+    const struct scan_limits *limits;
+    struct instance_facts *facts;
+    struct frame_facts **frames; // NULL: not wanted
+    size_t *frame_count;
+};
+
+static int walk_to_facts(struct scan *s, const struct wish *wish, struct err *err)
+{
+    struct instance_facts facts;
+    int r = walk(s, err);
+    if (r == 0)
+        r = scan_raw_facts(&s->raw, &facts, err);
+    if (r == 0 && scan_raw_is_enhanced(&s->raw))
+        r = scan_groups_apply(&s->groups, scan_raw_duration_s(&s->raw), &facts,
+                              wish->frames, wish->frame_count, err);
+    else if (r == 0)
+        scan_stack_of_one(&facts);
+    if (r == 0)
+        *wish->facts = facts;
+    return r;
+}
+
+static int walk_inflated(struct scan *s, const struct wish *wish, struct err *err)
 {
     uint8_t *data = NULL;
     size_t size = 0;
-    int r = inflate_rest(s, limits->inflated_bytes_max, &data, &size, err);
+    int r = inflate_rest(s, wish->limits->inflated_bytes_max, &data, &size, err);
     if (r < 0)
         return r;
     s->data = data;
     s->size = s->levels[0].bound = size;
     s->at = 0;
-    r = walk(s, err);
     s->raw.is_encapsulated = true; // its pixels have no offset in the file
-    if (r == 0)
-        r = scan_raw_facts(&s->raw, ret, err);
+    r = walk_to_facts(s, wish, err);
     free(data);
     return r;
 }
 
 /* ---- whole ---- */
 
-int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
-                struct instance_facts *ret, struct err *err)
+static int scan_wish(const void *data, size_t size, const struct wish *wish,
+                     struct err *err)
 {
+    const struct scan_limits *limits = wish->limits;
     assert(limits->depth_max * 2 + 1 <= DEPTH_ROOM);
     if ((int64_t)size > limits->bytes_max)
         return err_set(err, ERR_LIMIT, "larger than %lld bytes",
@@ -370,8 +418,9 @@ int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
     struct scan s = {.data = data,
                      .size = size,
                      .depth_max = limits->depth_max,
-                     .elements_max = limits->elements_max};
-    s.levels[0] = (struct level){DATASET, SIZE_MAX, size, false};
+                     .elements_max = limits->elements_max,
+                     .groups = {.frames_max = limits->frames_max}};
+    s.levels[0] = (struct level){DATASET, 0, SIZE_MAX, size, false};
     int r = read_meta(&s, err);
     s.is_past_meta = true;
     if (r < 0)
@@ -380,14 +429,19 @@ int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
     const enum scan_syntax syntax = s.raw.syntax;
     s.levels[0].is_implicit = syntax == SYNTAX_IMPLICIT;
     s.is_big = s.raw.is_big = syntax == SYNTAX_BIG;
-    if (syntax == SYNTAX_DEFLATED)
-        return walk_inflated(&s, limits, ret, err);
-    r = walk(&s, err);
-    return r < 0 ? r : scan_raw_facts(&s.raw, ret, err);
+    r = syntax == SYNTAX_DEFLATED ? walk_inflated(&s, wish, err)
+                                  : walk_to_facts(&s, wish, err);
+    scan_groups_finish(&s.groups);
+    return r;
 }
 
-static int scan_fd(int fd, const char *path, const struct scan_limits *limits,
-                   struct instance_facts *ret, struct err *err)
+int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
+                struct instance_facts *ret, struct err *err)
+{
+    return scan_wish(data, size, &(struct wish){limits, ret, NULL, NULL}, err);
+}
+
+static int scan_fd(int fd, const char *path, const struct wish *wish, struct err *err)
 {
     struct stat st;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
@@ -398,20 +452,33 @@ static int scan_fd(int fd, const char *path, const struct scan_limits *limits,
     void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
         return err_set(err, ERR_IO, "map %s: %s", path, strerror(errno));
-    const int r = scan_memory(data, (size_t)st.st_size, limits, ret, err);
+    const int r = scan_wish(data, (size_t)st.st_size, wish, err);
     munmap(data, (size_t)st.st_size);
+    return r;
+}
+
+static int scan_path(const char *path, const struct wish *wish, struct err *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "open %s: %s", path, strerror(errno));
+    const int r = scan_fd(fd, path, wish, err);
+    close(fd);
     return r;
 }
 
 int scan_file(const char *path, const struct scan_limits *limits,
               struct instance_facts *ret, struct err *err)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return err_set(err, ERR_IO, "open %s: %s", path, strerror(errno));
-    const int r = scan_fd(fd, path, limits, ret, err);
-    close(fd);
-    return r;
+    return scan_path(path, &(struct wish){limits, ret, NULL, NULL}, err);
+}
+
+int scan_frames(const char *path, const struct scan_limits *limits,
+                struct instance_facts *ret, struct frame_facts **ret_frames,
+                size_t *ret_count, struct err *err)
+{
+    *ret_count = 0;
+    return scan_path(path, &(struct wish){limits, ret, ret_frames, ret_count}, err);
 }
 
 int scan_is_uid(const char *text)

@@ -2,14 +2,12 @@
 
 #include "base/err.h"
 #include "scp/scan.h"
+#include "scp/scan_value.h"
 #include "scp/text.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum wanted {
     TRANSFER_SYNTAX,
@@ -44,6 +42,7 @@ enum wanted {
     PROTOCOL,
     TRIGGER_TIME,
     KERNEL,
+    DURATION,
     STUDY_UID,
     SERIES_UID,
     STUDY_ID,
@@ -104,6 +103,7 @@ static const uint32_t TAGS[WANTED] = {
     [PROTOCOL] = 0x00181030,
     [TRIGGER_TIME] = 0x00181060,
     [KERNEL] = 0x00181210,
+    [DURATION] = 0x00189073,
     [STUDY_UID] = 0x0020000d,
     [SERIES_UID] = 0x0020000e,
     [STUDY_ID] = 0x00200010,
@@ -161,26 +161,12 @@ void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
 
 /* ---- values as text and numbers ---- */
 
-/* An ASCII value without padding, cut to size. */
-static void ascii(const struct scan_raw *raw, enum wanted i, char *ret, size_t size)
+static struct scan_value value_of(const struct scan_raw *raw, enum wanted i)
 {
-    size_t n = raw->values[i].value ? raw->values[i].length : 0;
-    if (n >= size)
-        n = size - 1;
-    if (n > 0)
-        memcpy(ret, raw->values[i].value, n);
-    ret[n] = '\0';
-    n = strlen(ret);
-    while (n > 0 && (unsigned char)ret[n - 1] <= ' ')
-        ret[--n] = '\0';
-    const size_t lead = strspn(ret, " ");
-    memmove(ret, ret + lead, n - lead + 1);
-    for (char *c = ret; *c; c++) {
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-            *c = '?';
-    }
+    return (struct scan_value){raw->values[i].value, raw->values[i].length, raw->is_big};
 }
-#define ASCII(raw, i, field) ascii(raw, i, field, sizeof(field))
+
+#define ASCII(raw, i, field) scan_value_ascii(value_of(raw, i), field, sizeof(field))
 
 static void text(const struct scan_raw *raw, enum wanted i, char ret[FACTS_TEXT])
 {
@@ -192,140 +178,62 @@ static void text(const struct scan_raw *raw, enum wanted i, char ret[FACTS_TEXT]
                      ret, FACTS_TEXT);
 }
 
-/* Up to count decimal strings; gives how many there were. */
 static int decimals(const struct scan_raw *raw, enum wanted i, double *ret, int count)
 {
-    char buffer[256], *p = buffer;
-    ASCII(raw, i, buffer);
-    int n = 0;
-    while (n < count && *p) {
-        char *end;
-        const double value = strtod(p, &end);
-        if (end == p || !isfinite(value))
-            break;
-        ret[n++] = value;
-        p = end + strspn(end, " ");
-        if (*p != '\\')
-            break;
-        p++;
-    }
-    return n;
+    return scan_value_decimals(value_of(raw, i), ret, count);
 }
 
 static double decimal(const struct scan_raw *raw, enum wanted i, double otherwise)
 {
-    double value;
-    return decimals(raw, i, &value, 1) == 1 ? value : otherwise;
+    return scan_value_decimal(value_of(raw, i), otherwise);
 }
 
 static int integer(const struct scan_raw *raw, enum wanted i)
 {
-    const double value = decimal(raw, i, (double)FACTS_NONE);
-    return fabs(value) < 2e9 ? (int)value : FACTS_NONE;
+    return scan_value_integer(value_of(raw, i));
 }
 
 static int us_value(const struct scan_raw *raw, enum wanted i, int otherwise)
 {
-    const uint8_t *p = raw->values[i].value;
-    if (!p || raw->values[i].length < 2)
-        return otherwise;
-    return raw->is_big ? p[0] << 8 | p[1] : p[1] << 8 | p[0];
+    return scan_value_u16(value_of(raw, i), otherwise);
+}
+
+bool scan_is_enhanced(const char *sop_class)
+{
+    // PS3.4 table B.5-1.
+    static const char *const CLASSES[] = {"2.1", "2.2", "4.1", "4.4", "130", "128.1"};
+    static const char ROOT[] = "1.2.840.10008.5.1.4.1.1.";
+    if (strncmp(sop_class, ROOT, sizeof(ROOT) - 1) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof(CLASSES) / sizeof(*CLASSES); i++) {
+        if (strcmp(sop_class + sizeof(ROOT) - 1, CLASSES[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool scan_raw_is_enhanced(const struct scan_raw *raw)
+{
+    char uid[FACTS_UID + 8];
+    ASCII(raw, SOP_CLASS, uid);
+    return scan_is_enhanced(uid);
 }
 
 /* ---- dates and times ---- */
 
-/* The digits of a date or time, without the separators that old files have. */
-static int digits(const char *p, char ret[32])
+double scan_raw_duration_s(const struct scan_raw *raw)
 {
-    int n = 0;
-    for (; *p && n < 31; p++) {
-        if (*p >= '0' && *p <= '9')
-            ret[n++] = *p;
-        else if (*p != ':' && *p != '.' && *p != '-')
-            break;
-    }
-    ret[n] = '\0';
-    return n;
+    return scan_value_f64(value_of(raw, DURATION));
 }
 
-static int number(const char *p, int count)
-{
-    int value = 0;
-    for (int i = 0; i < count; i++)
-        value = value * 10 + (p[i] - '0');
-    return value;
-}
-
-/* Days as seconds since 1970; NAN when it is no date. */
-static double date_s(const char *value)
-{
-    char d[32];
-    if (digits(value, d) < 8)
-        return (double)NAN;
-    const int month = number(d + 4, 2), day = number(d + 6, 2);
-    if (month < 1 || month > 12 || day < 1 || day > 31)
-        return (double)NAN;
-    struct tm tm = {.tm_year = number(d, 4) - 1900, .tm_mon = month - 1, .tm_mday = day};
-    return (double)timegm(&tm);
-}
-
-/* Seconds of the day; NAN when it is no time. Hours alone will do. */
-static double time_s(const char *value)
-{
-    char plain[32];
-    int n = 0;
-    for (const char *p = value; *p && n < 31; p++) {
-        if (*p != ':')
-            plain[n++] = *p;
-    }
-    plain[n] = '\0';
-
-    const int whole = (int)strspn(plain, "0123456789");
-    plain[strspn(plain, "0123456789.")] = '\0'; // no exponent
-    const int hours = whole >= 2 ? number(plain, 2) : 99;
-    const int minutes = whole >= 4 ? number(plain + 2, 2) : 0;
-    const double seconds = whole >= 6 ? strtod(plain + 4, NULL) : 0.0;
-    if (hours > 23 || minutes > 59 || seconds >= 61.0)
-        return (double)NAN;
-    return hours * 3600.0 + minutes * 60.0 + seconds;
-}
-
-static double datetime_s(const char *value)
-{
-    if (strspn(value, "0123456789") < 10)
-        return (double)NAN;
-    char day[9];
-    memcpy(day, value, 8);
-    day[8] = '\0';
-
-    char clock[32];
-    snprintf(clock, sizeof(clock), "%s", value + 8);
-    const size_t zone = strcspn(clock, "+-");
-    double offset_s = 0.0;
-    if (clock[zone] && strspn(clock + zone + 1, "0123456789") >= 4) {
-        offset_s =
-            number(clock + zone + 1, 2) * 3600.0 + number(clock + zone + 3, 2) * 60.0;
-        offset_s = clock[zone] == '-' ? -offset_s : offset_s;
-    }
-    clock[zone] = '\0';
-    return date_s(day) + time_s(clock) - offset_s;
-}
-
-/* Of the day when there is no date. */
 static double moment_s(const struct scan_raw *raw, enum wanted date, enum wanted time)
 {
-    char day[FACTS_CODE], clock[FACTS_CODE];
-    ASCII(raw, date, day);
-    ASCII(raw, time, clock);
-    const double s = time_s(clock), d = date_s(day);
-    return isnan(d) ? s : d + s;
+    return scan_value_moment_s(value_of(raw, date), value_of(raw, time));
 }
 
 static void fill_time(const struct scan_raw *raw, struct time_facts *ret)
 {
-    char value[32];
-    ASCII(raw, ACQUISITION_DATETIME, value);
-    ret->acquisition_s = datetime_s(value);
+    ret->acquisition_s = scan_value_datetime_s(value_of(raw, ACQUISITION_DATETIME));
     if (isnan(ret->acquisition_s))
         ret->acquisition_s = moment_s(raw, ACQUISITION_DATE, ACQUISITION_TIME);
     ret->content_s = moment_s(raw, CONTENT_DATE, CONTENT_TIME);
@@ -356,20 +264,25 @@ static bool is_frame(const double o[6])
     return fabs(x - 1.0) < 1e-2 && fabs(y - 1.0) < 1e-2 && fabs(xy) < 1e-2;
 }
 
+bool scan_plane_is_sane(const struct plane_facts *plane)
+{
+    return is_place(plane->position_mm) && is_frame(plane->orientation)
+           && is_spacing(plane->spacing_mm);
+}
+
 static void fill_plane(const struct scan_raw *raw, struct plane_facts *ret)
 {
     ret->thickness_mm = decimal(raw, THICKNESS, (double)NAN);
     ret->is_valid = decimals(raw, POSITION, ret->position_mm, 3) == 3
                     && decimals(raw, ORIENTATION, ret->orientation, 6) == 6
                     && decimals(raw, SPACING, ret->spacing_mm, 2) == 2
-                    && is_place(ret->position_mm) && is_frame(ret->orientation)
-                    && is_spacing(ret->spacing_mm);
+                    && scan_plane_is_sane(ret);
 }
 
 static int fill_pixels(const struct scan_raw *raw, struct pixel_facts *ret,
                        struct err *err)
 {
-    *ret = (struct pixel_facts){.offset = FACTS_NONE};
+    *ret = (struct pixel_facts){.offset = FACTS_NONE, .fragments = FACTS_NONE};
     if (!raw->has_pixels && !raw->is_encapsulated)
         return 0;
     ret->rows = us_value(raw, ROWS, 0);
@@ -391,6 +304,8 @@ static int fill_pixels(const struct scan_raw *raw, struct pixel_facts *ret,
         || ret->high_bit >= ret->bits_allocated)
         return err_set(err, ERR_FORMAT, "(0028,0101) %d bits stored of %d, high bit %d",
                        ret->bits_stored, ret->bits_allocated, ret->high_bit);
+    if (raw->fragments > 0 && raw->syntax != SYNTAX_DEFLATED)
+        ret->fragments = raw->fragments;
     if (raw->is_encapsulated || !raw->is_native)
         return 0;
 

@@ -23,6 +23,7 @@ struct scan_raw {
         uint32_t length;
     } values[SCAN_WANTED_MAX];
     int64_t pixel_offset, pixel_length;
+    int64_t fragments; // offset of the first item of encapsulated pixel data
     bool is_encapsulated, has_pixels, is_big;
     bool is_native;   // by the transfer syntax pixels are not compressed
     uint32_t doubled; // tag of an identifier that was met twice and differs; 0: none
@@ -35,7 +36,13 @@ void scan_raw_keep(struct scan_raw *raw, uint32_t tag, const uint8_t *value,
                    uint32_t length, size_t offset);
 /** Set syntax from TransferSyntaxUID. Errors: ERR_FORMAT (none). */
 int scan_raw_transfer_syntax(struct scan_raw *raw, struct err *err);
-/** Errors: ERR_FORMAT, naming the tag. */
+/** Whether the SOP class says that frames have functional groups. */
+bool scan_raw_is_enhanced(const struct scan_raw *raw);
+/** Acquisition Duration in seconds, or NAN. */
+double scan_raw_duration_s(const struct scan_raw *raw);
+/** Whether position, orientation and spacing make sense. */
+bool scan_plane_is_sane(const struct plane_facts *plane);
+/** All but the stack. Errors: ERR_FORMAT, naming the tag. */
 int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
                    struct err *err);
 

@@ -4,13 +4,12 @@
 #include "base/file.h"
 #include "base/list.h"
 #include "scp/scan.h"
+#include "src/places.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SAME_POSITION = 5 }; // 0.01 mm: as the index counts slices (store_study.c)
 
 struct found {
     struct instance_facts facts;
@@ -115,43 +114,27 @@ static void describe_series(struct series_facts *s, const struct instance_facts 
     s->thickness_mm = f->plane.is_valid ? f->plane.thickness_mm : (double)NAN;
 }
 
-static int by_value(const void *a, const void *b)
+/* How many frames a series has and where they lie. files: [count]. */
+static int place_series(struct series_facts *s, struct found *const *files, size_t count,
+                        struct err *err)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double along_normal(const double o[6], const double p[3])
-{
-    const double n[3] = {o[1] * o[5] - o[2] * o[4], o[2] * o[3] - o[0] * o[5],
-                         o[0] * o[4] - o[1] * o[3]};
-    return n[0] * p[0] + n[1] * p[1] + n[2] * p[2];
-}
-
-/* Where the slices of a series lie. files: [count], at: room for count numbers. */
-static void place_series(struct series_facts *s, struct found *const *files, size_t count,
-                         double *at)
-{
-    size_t placed = 0;
-    for (size_t i = 0; i < count; i++) {
+    struct place_list places = {0};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
         const struct instance_facts *f = &files[i]->facts;
-        s->instances += f->pixels.rows > 0;
+        const int images = f->stack.frames > 0 ? f->stack.frames : f->pixels.frames;
+        s->frames += f->pixels.rows > 0 ? images : 0;
         if (!f->plane.is_valid)
             continue;
-        if (placed == 0) {
+        if (places.count == 0) {
             memcpy(s->orientation, f->plane.orientation, sizeof(s->orientation));
             s->thickness_mm = f->plane.thickness_mm;
         }
-        at[placed++] =
-            round(along_normal(f->plane.orientation, f->plane.position_mm) * 100.0);
+        r = places_add(&places, &f->stack, err);
     }
-    qsort(at, placed, sizeof(*at), by_value);
-    for (size_t i = 0; i < placed; i++)
-        s->positions += i == 0 || at[i] - at[i - 1] > SAME_POSITION;
-    if (placed > 0) {
-        s->first_mm = at[0] / 100.0;
-        s->last_mm = at[placed - 1] / 100.0;
-    }
+    places_tell(&places, s);
+    place_list_finish(&places);
+    return r;
 }
 
 /* ---- studies ---- */
@@ -169,40 +152,35 @@ static int add_study(struct gather *gather, struct found *const *files, size_t c
                      struct err *err)
 {
     struct gather_study *study = gathered_list_add(&gather->studies);
-    double *at = malloc(count * sizeof(*at));
-    if (!study || !at) {
-        free(at);
+    if (!study)
         return err_set(err, ERR_NOMEM, "a study of %zu files", count);
-    }
     const size_t series_count = count_series(files, count);
     struct series_facts *series = calloc(series_count, sizeof(*series));
     study->facts.series = series;
     study->paths = calloc(count, sizeof(*study->paths));
     study->series_ids = calloc(count, sizeof(*study->series_ids));
-    if (!series || !study->paths || !study->series_ids) {
-        free(at);
+    if (!series || !study->paths || !study->series_ids)
         return err_set(err, ERR_NOMEM, "a study of %zu files", count);
-    }
     study->facts.series_count = series_count;
     study->count = count;
     COPY(study->facts.uid, files[0]->facts.study_uid);
     COPY(study->facts.description, files[0]->facts.study_description);
 
     size_t n = 0;
-    for (size_t i = 0, end; i < count; i = end, n++) {
+    int r = 0;
+    for (size_t i = 0, end; r == 0 && i < count; i = end, n++) {
         end = i + 1;
         while (end < count
                && strcmp(files[end]->facts.series_uid, files[i]->facts.series_uid) == 0)
             end++;
         describe_series(&series[n], &files[i]->facts, (int64_t)n + 1);
-        place_series(&series[n], files + i, end - i, at);
+        r = place_series(&series[n], files + i, end - i, err);
         for (size_t k = i; k < end; k++) {
             study->paths[k] = files[k]->path;
             study->series_ids[k] = (int64_t)n + 1;
         }
     }
-    free(at);
-    return 0;
+    return r;
 }
 
 static int group(struct gather *gather, struct err *err)

@@ -1,7 +1,9 @@
 #include "src/protocol.h"
 
 #include "base/sha256.h"
+#include "scp/scan.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +15,16 @@ static void seal_flag(bool *flag)
     unsigned char byte;
     memcpy(&byte, flag, 1);
     *flag = byte != 0;
+}
+
+/* Numbers that steer loops and rows of the index. */
+static void seal_stack(struct stack_facts *stack)
+{
+    const bool is_sane = stack->positions >= 0 && stack->positions <= stack->frames
+                         && (size_t)stack->frames <= SCAN_LIMITS.frames_max
+                         && fabs(stack->first_mm) < 1e6 && fabs(stack->last_mm) < 1e6;
+    if (!is_sane)
+        *stack = (struct stack_facts){0};
 }
 
 void protocol_seal_facts(struct instance_facts *facts)
@@ -46,6 +58,7 @@ void protocol_seal_facts(struct instance_facts *facts)
     SEAL(facts->pixels.photometric);
     seal_flag(&facts->pixels.is_signed);
     seal_flag(&facts->plane.is_valid);
+    seal_stack(&facts->stack);
 }
 
 void protocol_seal_text(char *text)

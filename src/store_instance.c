@@ -103,38 +103,35 @@ static int place(struct db *db, struct add_request *add, int64_t now_s, struct e
     return r;
 }
 
-/* Slice position along the normal in 0.01 mm; false without geometry. */
-static bool slice_position(const struct plane_facts *p, int64_t *ret)
+/* In 0.01 mm. */
+static int64_t position_of(double mm)
 {
-    if (!p->is_valid || p->position_mm[0] != p->position_mm[0])
-        return false;
-    const double *x = p->orientation, *y = p->orientation + 3, *at = p->position_mm;
-    const double mm = (x[1] * y[2] - x[2] * y[1]) * at[0]
-                      + (x[2] * y[0] - x[0] * y[2]) * at[1]
-                      + (x[0] * y[1] - x[1] * y[0]) * at[2];
-    if (!(fabs(mm) < 1e6))
-        return false;
-    *ret = llround(mm * 100.0);
-    return true;
+    return llround(fmax(-1e6, fmin(1e6, mm)) * 100.0);
 }
 
 static int insert_instance(struct db *db, struct add_request *add, struct err *err)
 {
     const struct instance_facts *f = &add->facts;
-    int64_t position = 0;
-    const bool has_position = slice_position(&f->plane, &position);
+    const struct stack_facts *stack = &f->stack;
+    const bool has_place = stack->positions > 0;
+    const int64_t frames = f->pixels.rows == 0 ? 0
+                           : has_place         ? stack->frames
+                                               : f->pixels.frames;
     struct sqlite3_stmt *stmt =
-        has_position
+        has_place
             ? sql(db, err,
                   "INSERT INTO instance (uid, series, sop_class, path, size_bytes,"
-                  " is_image, position) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                  "tittiii", f->sop_uid, add->added.series_id, f->sop_class, add->path,
-                  add->size_bytes, (int64_t)(f->pixels.rows > 0), position)
+                  " is_image, frames, positions, position, last_position)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "tittiiiiii", f->sop_uid, add->added.series_id, f->sop_class, add->path,
+                  add->size_bytes, (int64_t)(f->pixels.rows > 0), frames,
+                  (int64_t)stack->positions, position_of(stack->first_mm),
+                  position_of(stack->last_mm))
             : sql(db, err,
                   "INSERT INTO instance (uid, series, sop_class, path, size_bytes,"
-                  " is_image, position) VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                  "tittii", f->sop_uid, add->added.series_id, f->sop_class, add->path,
-                  add->size_bytes, (int64_t)(f->pixels.rows > 0));
+                  " is_image, frames) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                  "tittiii", f->sop_uid, add->added.series_id, f->sop_class, add->path,
+                  add->size_bytes, (int64_t)(f->pixels.rows > 0), frames);
     return sql_run(db, stmt, err);
 }
 

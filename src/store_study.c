@@ -1,6 +1,7 @@
 /* store_study: studies of the index, and closing them with their jobs. */
 #include "base/clock.h"
 #include "base/list.h"
+#include "src/places.h"
 #include "src/store_sql.h"
 
 #include <stdio.h>
@@ -87,26 +88,37 @@ struct facts_request {
     void *ctx;
 };
 
-enum { SAME_POSITION = 5 }; // 0.05 mm: closer positions are one slice
-
-static int add_positions(struct db *db, struct series_facts *series, struct err *err)
+static int read_places(struct db *db, int64_t series, struct place_list *places,
+                       struct err *err)
 {
     struct sqlite3_stmt *stmt =
         sql(db, err,
-            "SELECT DISTINCT position FROM instance"
-            " WHERE series = ? AND position IS NOT NULL ORDER BY position",
-            "i", series->id);
-    int64_t last = 0;
+            "SELECT DISTINCT position, coalesce(last_position, position), positions"
+            " FROM instance WHERE series = ? AND position IS NOT NULL",
+            "i", series);
     int r;
     while ((r = sql_step(db, stmt, err)) == 1) {
-        const int64_t position = sql_int(stmt, 0);
-        if (series->positions == 0)
-            series->first_mm = (double)position / 100.0;
-        if (series->positions == 0 || position - last > SAME_POSITION)
-            series->positions++;
-        series->last_mm = (double)position / 100.0;
-        last = position;
+        const struct stack_facts stack = {
+            .positions = (int)sql_int(stmt, 2),
+            .first_mm = (double)sql_int(stmt, 0) / 100.0,
+            .last_mm = (double)sql_int(stmt, 1) / 100.0,
+        };
+        r = places_add(places, &stack, err);
+        if (r < 0) {
+            sql_reset(stmt);
+            return r;
+        }
     }
+    return r;
+}
+
+static int add_positions(struct db *db, struct series_facts *series, struct err *err)
+{
+    struct place_list places = {0};
+    const int r = read_places(db, series->id, &places, err);
+    if (r == 0)
+        places_tell(&places, series);
+    place_list_finish(&places);
     return r;
 }
 
@@ -118,7 +130,8 @@ static int add_series(struct db *db, struct facts_request *facts, struct err *er
             " s.body_part, s.description, s.protocol, s.contrast_agent, s.image_type,"
             " s.manufacturer, s.number, s.matrix_rows, s.matrix_columns, s.thickness_mm,"
             " s.orientation,"
-            " (SELECT count(*) FROM instance i WHERE i.series = s.id AND i.is_image)"
+            " (SELECT coalesce(sum(i.frames), 0) FROM instance i"
+            "  WHERE i.series = s.id AND i.is_image)"
             " FROM series s WHERE s.study = ? ORDER BY s.number, s.id",
             "i", facts->study_id);
     int r;
@@ -146,7 +159,7 @@ static int add_series(struct db *db, struct facts_request *facts, struct err *er
                    o + 4, o + 5)
             != 6)
             memset(o, 0, sizeof(s->orientation));
-        s->instances = (int)sql_int(stmt, 16);
+        s->frames = (int)sql_int(stmt, 16);
     }
     return r;
 }

@@ -44,6 +44,33 @@ class Phantom(unittest.TestCase):
             said = subprocess.run(['dcentvfy', *files], capture_output=True, text=True)
             self.assertNotIn('Error', said.stdout + said.stderr)
 
+    def test_enhanced_objects_are_valid_and_hold_the_same_pixels_at_the_same_times(self):
+        def frames(ds):
+            if 'PerFrameFunctionalGroupsSequence' not in ds:
+                time = ds.AcquisitionDate + ds.AcquisitionTime
+                return {(time, tuple(ds.ImagePositionPatient)): ds.PixelData}
+            found, size = {}, ds.Rows * ds.Columns * 2
+            for i, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+                key = (group.FrameContentSequence[0].FrameAcquisitionDateTime,
+                       tuple(group.PlanePositionSequence[0].ImagePositionPatient))
+                found[key] = ds.PixelData[i * size:(i + 1) * size]
+            return found
+
+        for layout, objects in (('one-series', 1), ('series-per-time', 3), ('series-per-slice', 2), ('shuttle', 1)):
+            options = ['--size', 64, '--slices', 2, '--frames', 3, '--layout', layout]
+            plain, enhanced = {}, {}
+            for file in make(self.out / f'{layout}-plain', *options):
+                plain.update(frames(pydicom.dcmread(file)))
+            files = make(self.out / layout, *options, '--enhanced')
+            self.assertEqual(len(files), objects)
+            for file in files:
+                said = subprocess.run(['dciodvfy', file], capture_output=True, text=True)
+                self.assertNotRegex(said.stdout + said.stderr, '(?m)^(Error|Warning)')
+                enhanced.update(frames(pydicom.dcmread(file)))
+            self.assertEqual(plain, enhanced)
+            said = subprocess.run(['dcentvfy', *files], capture_output=True, text=True)
+            self.assertNotIn('Error', said.stdout + said.stderr)
+
     def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(self):
         def digest(name, seed):
             files = make(self.out / name, '--size', 64, '--slices', 2, '--frames', 2, '--seed', seed, '--motion', 2)

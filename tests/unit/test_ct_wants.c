@@ -9,15 +9,15 @@ enum { MOST = 80 };
 
 static struct series_facts series[MOST];
 
-/** A head CT: instances over positions, 5 mm apart from first_mm. */
-static void set(size_t i, int instances, int positions, double first_mm)
+/** A head CT: frames over positions, 5 mm apart from first_mm. */
+static void set(size_t i, int frames, int positions, double first_mm)
 {
     struct series_facts *s = &series[i];
     memset(s, 0, sizeof(*s));
     strcpy(s->modality, "CT");
     strcpy(s->frame_of_reference_uid, "1.2.3");
     s->rows = s->columns = 512;
-    s->instances = instances;
+    s->frames = frames;
     s->positions = positions;
     s->first_mm = first_mm;
     s->last_mm = first_mm + 5.0 * (positions - 1);

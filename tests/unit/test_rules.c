@@ -18,7 +18,7 @@ static struct series_facts perfusion_series(void)
         .image_type = "ORIGINAL\\PRIMARY\\AXIAL",
         .rows = 512,
         .columns = 512,
-        .instances = 960,
+        .frames = 960,
         .positions = 16,
         .thickness_mm = 5.0,
         .first_mm = 0.0,
@@ -74,7 +74,7 @@ static void says_why_an_analysis_does_not_apply(void **state)
 {
     (void)state;
     struct series_facts s = perfusion_series();
-    s.instances = 16; // one time
+    s.frames = 16; // one time
     const struct study_facts study = {.series = &s, .series_count = 1};
     struct conf_rule rules[] = {rule("all", "", 0, 1)};
     const struct conf conf = {.rules = rules, .rule_count = 1, .quiet_s = 60};

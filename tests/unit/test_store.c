@@ -91,6 +91,8 @@ static struct instance_facts facts_of(int study, int series, int instance)
     facts.pixels.rows = facts.pixels.columns = 512;
     facts.plane = (struct plane_facts){
         true, {0, 0, 5.0 * (instance % 16)}, {1, 0, 0, 0, 1, 0}, {1, 1}, 5};
+    facts.stack =
+        (struct stack_facts){1, 1, 5.0 * (instance % 16), 5.0 * (instance % 16)};
     return facts;
 }
 
@@ -241,10 +243,32 @@ static void counts_slices_by_their_place(void **state)
     loop_run(f->loop);
 
     assert_int_equal(f->series_count, 1);
-    assert_int_equal(f->series.instances, 48);
+    assert_int_equal(f->series.frames, 48);
     assert_int_equal(f->series.positions, 16);
     assert_true(f->series.first_mm == 0.0 && f->series.last_mm == 75.0);
     assert_string_equal(f->series.modality, "CT");
+}
+
+static void counts_the_frames_and_places_of_enhanced_objects(void **state)
+{
+    struct fixture *f = *state;
+    for (int t = 0; t < 3; t++) { // one object a time
+        struct instance_facts facts = facts_of(2, 5, t);
+        strcpy(facts.sop_class, "1.2.840.10008.5.1.4.1.1.2.1");
+        facts.pixels.frames = 16;
+        facts.stack = (struct stack_facts){16, 16, -20.0, 55.0};
+        char path[64];
+        snprintf(path, sizeof(path), "2/5/%d.dcm", t);
+        store_add_instance(f->store, &facts, path, 1000, "CT1", was_added, f);
+        loop_run(f->loop);
+    }
+
+    store_study_facts(f->store, f->added.study_id, got_facts, f);
+    loop_run(f->loop);
+
+    assert_int_equal(f->series.frames, 48);
+    assert_int_equal(f->series.positions, 16);
+    assert_true(f->series.first_mm == -20.0 && f->series.last_mm == 55.0);
 }
 
 static void makes_a_job_once_and_supersedes_it_when_images_come_late(void **state)
@@ -463,6 +487,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(changes_nothing_on_a_repeated_instance, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(counts_slices_by_their_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_the_frames_and_places_of_enhanced_objects,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(
             makes_a_job_once_and_supersedes_it_when_images_come_late, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_a_job_when_its_last_delivery_does, setup,

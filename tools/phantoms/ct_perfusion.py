@@ -14,6 +14,7 @@ from scipy import ndimage
 from . import head as anatomy
 from .bolus import KAPPA, Bolus
 from .dicom import Study
+from .enhanced_ct import EnhancedStudy
 from .head import ARTERY, CSF, GREY, SINUS, WHITE, Grid, Head, smooth_field
 from .noise import Scanner
 from .progress import Progress
@@ -230,7 +231,8 @@ def make(options):
 
     folder = options.out / 'dicom'
     folder.mkdir(parents=True, exist_ok=True)
-    study = Study(folder, grid, key(options), options.patient_name, options.patient_id, 'CT perfusion head')
+    study = (EnhancedStudy if options.enhanced else Study)(
+        folder, grid, key(options), options.patient_name, options.patient_id, 'CT perfusion head')
     scanner = Scanner(grid, options.noise)
     still = baseline(head, perfusion)
     progress = Progress('images', options.frames * options.slices)
@@ -243,4 +245,5 @@ def make(options):
             series, name, number = series_of(options.layout, k, i, options.slices, options.frames)
             study.write(series, name, number, k, float(times[i][k]), i, stored[k])
             progress.step()
+    study.finish()
     return truth

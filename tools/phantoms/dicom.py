@@ -89,30 +89,38 @@ class Study:
         self.base.StudyDescription = description
         self.base.FrameOfReferenceUID = make_uid(seed, 'frame')
 
-    def write(self, series, series_name, number, slice_index, time_s, time_index, pixels):
-        """pixels: uint16 [size][size], stored values."""
+    def describe(self, series, series_name, slice_index):
+        """What images of a series and slice share; gives the data set that write() completes."""
         ds, grid = self.base, self.grid
-        ds.SOPInstanceUID = make_uid(self.seed, 'image', slice_index, time_index)
         ds.SeriesInstanceUID = make_uid(self.seed, 'series', series)
         ds.SeriesNumber, ds.SeriesDescription = str(series), series_name
         ds.ProtocolName = 'Brain perfusion'
         ds.SeriesTime = dicom_time(self.start_s + 60)
-        ds.AcquisitionTime = dicom_time(self.start_s + 60 + time_s)
-        ds.ContentTime = dicom_time(self.start_s + 65 + time_s)
-        ds.AcquisitionNumber, ds.InstanceNumber = str(time_index + 1), str(number)
         corner = ds_text(grid.axis_mm[0])
         z = float(grid.z_mm[slice_index])
         ds.ImagePositionPatient = [corner, corner, ds_text(z)]
         ds.SliceLocation = ds_text(z)
-        ds.PixelData = pixels.astype('<u2').tobytes()
-        self._save(f'{series:03d}-{number:05d}.dcm')
+        return ds
 
-    def _save(self, name):
+    def write(self, series, series_name, number, slice_index, time_s, time_index, pixels):
+        """pixels: uint16 [size][size], stored values."""
+        ds = self.describe(series, series_name, slice_index)
+        ds.SOPInstanceUID = make_uid(self.seed, 'image', slice_index, time_index)
+        ds.AcquisitionTime = dicom_time(self.start_s + 60 + time_s)
+        ds.ContentTime = dicom_time(self.start_s + 65 + time_s)
+        ds.AcquisitionNumber, ds.InstanceNumber = str(time_index + 1), str(number)
+        ds.PixelData = pixels.astype('<u2').tobytes()
+        self.save(ds, f'{series:03d}-{number:05d}.dcm')
+
+    def finish(self):
+        """All images have been given."""
+
+    def save(self, ds, name):
         meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = CT_IMAGE
-        meta.MediaStorageSOPInstanceUID = self.base.SOPInstanceUID
+        meta.MediaStorageSOPClassUID = ds.SOPClassUID
+        meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         meta.ImplementationClassUID = make_uid('hilum phantom')
-        self.base.file_meta = meta
-        self.base.is_little_endian, self.base.is_implicit_VR = True, False
-        pydicom.dcmwrite(self.folder / name, self.base, write_like_original=False)
+        ds.file_meta = meta
+        ds.is_little_endian, ds.is_implicit_VR = True, False
+        pydicom.dcmwrite(self.folder / name, ds, write_like_original=False)
