@@ -13,16 +13,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 struct receiver {
     const struct conf *conf;
     char storage[FILE_PATH];
+    bool syncs_names; // of its file system
     struct scan_limits limits;
 };
 
@@ -92,9 +95,20 @@ static int settle_with_first(const struct receiver *r, const char *temp_path,
     return 0;
 }
 
+/* Whether fsync of a file that was renamed makes its name durable, too: those that log the
+ * inode together with its names do (ext4, XFS, btrfs). POSIX wants an fsync of the folder,
+ * which costs a flush of the disk's cache more an image. */
+static bool syncs_names(const char *folder)
+{
+    struct statfs fs;
+    if (statfs(folder, &fs) != 0)
+        return false;
+    return fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC
+           || fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
 /* Give the file its name and make name and data durable. The name comes first: one fsync of
- * the file then commits both on journalling file systems, and that of the folder finds
- * nothing left to do. A crash in between leaves a file without a row, which
+ * the file then commits both. A crash in between leaves a file without a row, which
  * start-up looks at (state.h). */
 static int make_durable(const struct receiver *r, const char *temp_path, const char *path,
                         struct instance_facts *facts, struct err *err)
@@ -107,7 +121,7 @@ static int make_durable(const struct receiver *r, const char *temp_path, const c
         rc = err_set(err, ERR_IO, "rename: %s", strerror(errno));
     if (rc == 0)
         rc = file_sync(path, err);
-    if (rc == 0)
+    if (rc == 0 && !r->syncs_names)
         rc = file_sync_parent(path, err);
     if (rc < 0 && is_new)
         unlink(path); // after a failed fsync the next one may succeed and prove nothing
@@ -238,6 +252,7 @@ int receiver_main(const struct conf *conf)
     };
     if (rc == 0)
         rc = make_folders(&r, &err);
+    r.syncs_names = rc == 0 && syncs_names(r.storage);
     if (rc == 0)
         rc = file_walk(spool, drop_if_orphan, NULL, &err);
     if (rc == 0)

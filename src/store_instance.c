@@ -87,8 +87,9 @@ static int new_series(struct db *db, const struct instance_facts *f, int64_t stu
     return 0;
 }
 
-/* The rows of its study and series, made if they are not there. */
-static int place(struct db *db, struct add_request *add, int64_t now_s, struct err *err)
+/* Rows of a study or series that are not there yet. */
+static int make_place(struct db *db, struct add_request *add, int64_t now_s,
+                      struct err *err)
 {
     const struct instance_facts *f = &add->facts;
     int r = study_id(db, f, now_s, &add->added.study_id, err);
@@ -101,6 +102,24 @@ static int place(struct db *db, struct add_request *add, int64_t now_s, struct e
     if (r == ERR_NOTFOUND)
         r = new_series(db, f, add->added.study_id, &add->added.series_id, err);
     return r;
+}
+
+/* The rows of its study and series, made if they are not there. They are there but for the
+ * first image: one question, then. */
+static int place(struct db *db, struct add_request *add, int64_t now_s, struct err *err)
+{
+    struct sqlite3_stmt *stmt =
+        sql(db, err,
+            "SELECT t.id, s.id FROM study t JOIN series s ON s.study = t.id"
+            " WHERE t.uid = ? AND s.uid = ?",
+            "tt", add->facts.study_uid, add->facts.series_uid);
+    const int r = sql_step(db, stmt, err);
+    if (r <= 0)
+        return r < 0 ? r : make_place(db, add, now_s, err);
+    add->added.study_id = sql_int(stmt, 0);
+    add->added.series_id = sql_int(stmt, 1);
+    sql_reset(stmt);
+    return 0;
 }
 
 /* In 0.01 mm. */
@@ -153,16 +172,26 @@ static int find_duplicate(struct db *db, struct add_request *add, struct err *er
     return r;
 }
 
-/* A closed study is open again: its time until it must close starts anew. */
-static int reopen(struct db *db, struct add_request *add, int64_t now_s, struct err *err)
+/* The study has one more. One that was closed is open again: its time until it must close
+ * starts anew. */
+static int count_in(struct db *db, struct add_request *add, int64_t now_s,
+                    struct err *err)
 {
-    const int r = sql_run(db,
-                          sql(db, err,
-                              "UPDATE study SET state = 'open', first_s = ?"
-                              " WHERE id = ? AND state = 'closed'",
-                              "ii", now_s, add->added.study_id),
-                          err);
-    add->added.is_reopened = r == 0 && sql_changes(db) > 0;
+    int r = sql_run(db,
+                    sql(db, err,
+                        "UPDATE study SET last_s = ?, instances = instances + 1,"
+                        " calling_ae = ? WHERE id = ? AND state = 'open'",
+                        "iti", now_s, add->calling_ae, add->added.study_id),
+                    err);
+    if (r < 0 || sql_changes(db) > 0)
+        return r;
+    r = sql_run(db,
+                sql(db, err,
+                    "UPDATE study SET state = 'open', first_s = ?, last_s = ?,"
+                    " instances = instances + 1, calling_ae = ? WHERE id = ?",
+                    "iiti", now_s, now_s, add->calling_ae, add->added.study_id),
+                err);
+    add->added.is_reopened = r == 0;
     return r;
 }
 
@@ -178,16 +207,7 @@ static int add_work(struct db *db, struct request *request, struct err *err)
     r = place(db, add, now_s, err);
     if (r == 0)
         r = insert_instance(db, add, err);
-    if (r == 0)
-        r = reopen(db, add, now_s, err);
-    if (r == 0)
-        r = sql_run(db,
-                    sql(db, err,
-                        "UPDATE study SET last_s = ?,"
-                        " instances = instances + 1, calling_ae = ? WHERE id = ?",
-                        "iti", now_s, add->calling_ae, add->added.study_id),
-                    err);
-    return r;
+    return r == 0 ? count_in(db, add, now_s, err) : r;
 }
 
 static void add_answer(struct request *request)
