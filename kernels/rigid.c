@@ -199,35 +199,88 @@ static inline bool sample(const struct rigid_shape *s, const float *v, const flo
     return true;
 }
 
-/** Sum of jacobian times difference, and the root mean square difference. */
-static double differences(const struct rigid *rigid, const float *moved,
-                          const struct rigid_pose *pose, double b[DOF])
-{
+/** From mm of the reference to voxels of the moved volume: u = m p + t. */
+struct affine {
     float m[3][3], t[3];
+};
+
+static struct affine affine_of(const struct rigid *rigid, const struct rigid_pose *pose)
+{
+    struct affine to;
     for (int a = 0; a < 3; a++) {
         const double scale = 1.0 / rigid->shape.spacing_mm[a];
         for (int c = 0; c < 3; c++)
-            m[a][c] = (float)(pose->r[a][c] * scale);
-        t[a] = (float)(pose->t_mm[a] * scale + rigid->middle[a]);
+            to.m[a][c] = (float)(pose->r[a][c] * scale);
+        to.t[a] = (float)(pose->t_mm[a] * scale + rigid->middle[a]);
     }
-    memset(b, 0, DOF * sizeof(*b));
+    return to;
+}
+
+static inline bool sample_at(const struct rigid *rigid, const float *moved,
+                             const struct affine *to, const float p[3], float *ret)
+{
+    float u[3];
+    for (int a = 0; a < 3; a++)
+        u[a] = to->m[a][0] * p[0] + to->m[a][1] * p[1] + to->m[a][2] * p[2] + to->t[a];
+    if (!sample(&rigid->shape, moved, u, ret))
+        return false;
+    *ret = clip(*ret, &rigid->options);
+    return true;
+}
+
+/** Sum of jacobian times difference, and the root mean square difference. */
+static double plain_differences(const struct rigid *rigid, const float *moved,
+                                const struct affine *to, double b[DOF])
+{
     double sum2 = 0.0;
     size_t n = 0;
     for (size_t k = 0; k < rigid->count; k++) {
         const struct point *pt = &rigid->points[k];
-        const float *p = pt->p_mm;
-        float u[3], value;
-        for (int a = 0; a < 3; a++)
-            u[a] = m[a][0] * p[0] + m[a][1] * p[1] + m[a][2] * p[2] + t[a];
-        if (!sample(&rigid->shape, moved, u, &value))
+        float value;
+        if (!sample_at(rigid, moved, to, pt->p_mm, &value))
             continue;
-        const float e = clip(value, &rigid->options) - pt->value;
+        const float e = value - pt->value;
         for (int a = 0; a < DOF; a++)
             b[a] += (double)(pt->jacobian[a] * e);
         sum2 += (double)(e * e);
         n++;
     }
     return n ? sqrt(sum2 / (double)n) : HUGE_VAL;
+}
+
+/** The same of gain times the moved values, with the gain of least squares. */
+static double gain_differences(const struct rigid *rigid, const float *moved,
+                               const struct affine *to, double b[DOF])
+{
+    double jp[DOF] = {0}, vv = 0.0, vp = 0.0, pp = 0.0;
+    size_t n = 0;
+    for (size_t k = 0; k < rigid->count; k++) {
+        const struct point *pt = &rigid->points[k];
+        float value;
+        if (!sample_at(rigid, moved, to, pt->p_mm, &value))
+            continue;
+        for (int a = 0; a < DOF; a++) {
+            b[a] += (double)(pt->jacobian[a] * value);
+            jp[a] += (double)(pt->jacobian[a] * pt->value);
+        }
+        vv += (double)value * (double)value;
+        vp += (double)value * (double)pt->value;
+        pp += (double)pt->value * (double)pt->value;
+        n++;
+    }
+    const double gain = vv > 0.0 ? vp / vv : 1.0;
+    for (int a = 0; a < DOF; a++)
+        b[a] = gain * b[a] - jp[a];
+    return n ? sqrt(fmax(pp - gain * vp, 0.0) / (double)n) : HUGE_VAL;
+}
+
+static double differences(const struct rigid *rigid, const float *moved,
+                          const struct rigid_pose *pose, double b[DOF])
+{
+    const struct affine to = affine_of(rigid, pose);
+    memset(b, 0, DOF * sizeof(*b));
+    return rigid->options.is_gain ? gain_differences(rigid, moved, &to, b)
+                                  : plain_differences(rigid, moved, &to, b);
 }
 
 /** The matrix of a turn by the vector w (Rodrigues). */

@@ -32,6 +32,7 @@ struct rigid_options {
     double gradient_min; // per mm in the plane: weaker voxels are not looked at
     bool is_planar;      // shift and turn within the plane only (few slices)
     int steps_max;       // 8
+    bool is_gain;        // moved may be the reference times a number, which is fitted
     double stop_mm;      // a step that moves less ends it, 0.02
 };
 

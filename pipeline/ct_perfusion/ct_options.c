@@ -107,6 +107,7 @@ struct perfusion_options ct_options_of(const struct pipeline_def *def,
                     .vof_end_warn_percent = OPTION(vein_end_warn_percent),
                     .vof_ratio_warn = OPTION(vein_ratio_warn),
                     .noise_warn_hu = OPTION(noise_warn_hu),
+                    .unit = "HU",
                     .bilateral_warn_percent = OPTION(bilateral_warn_percent)},
     };
 #undef OPTION

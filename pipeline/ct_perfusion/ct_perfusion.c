@@ -38,8 +38,8 @@ static int stage_motion(struct perfusion_job *job, struct err *err)
         result_refuse(job->result, "no brain within a skull was found");
     }
     if (r == 0 && job->result->status == RESULT_OK)
-        r = motion_estimate(cine, job->head, reference, job->in->threads, &job->motion,
-                            err);
+        r = motion_estimate(cine, job->head, reference, &MOTION_CT, job->in->threads,
+                            &job->motion, err);
     free(reference);
     if (r < 0 || job->result->status != RESULT_OK)
         return r;

@@ -54,6 +54,18 @@ double cine_voxel_ml(const struct cine *cine)
     return cine->spacing_mm[0] * cine->spacing_mm[1] * cine->spacing_mm[2] / 1000.0;
 }
 
+void cine_drop_first(struct cine *cine, size_t n)
+{
+    const size_t plane = cine_plane(cine), was = cine->nt, nt = was - n;
+    for (size_t z = 0; n > 0 && z < cine->nz; z++) {
+        memmove(cine->voxels + z * nt * plane, cine->voxels + (z * was + n) * plane,
+                nt * plane * sizeof(*cine->voxels));
+        memmove(cine->time_s + z * nt, cine->time_s + z * was + n, nt * sizeof(double));
+        memmove(cine->is_missing + z * nt, cine->is_missing + z * was + n, nt);
+    }
+    cine->nt = nt;
+}
+
 /** dst = a + f (b - a) */
 static void mix(const float *a, const float *b, float f, size_t n, float *dst)
 {

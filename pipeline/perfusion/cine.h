@@ -36,6 +36,9 @@ float *cine_frame(const struct cine *cine, size_t z, size_t t);
 /** ml of a voxel. */
 double cine_voxel_ml(const struct cine *cine);
 
+/** Take the first n frames off, n < nt. */
+void cine_drop_first(struct cine *cine, size_t n);
+
 /** Make up the frames marked missing: linear in time, the nearest at the ends. */
 void cine_fill_missing(struct cine *cine);
 

@@ -9,21 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double GRID_MM = 2.0; // of the fine level
-static const double NEAR_MM =
-    14.0;                         // how far from the brain skull and scalp are looked at
-static const double RIM_MM = 4.0; // within the skull, what is farther from it is not
-static const double ACROSS = 0.3; // of a slice: less is left alone
+static const double GRID_MM = 2.0;  // of the fine level
+static const double ACROSS = 0.3;   // of a slice: less is left alone
 static const double LEAST_MM = 0.1; // a frame that moved less is left alone
 static const double MISFIT = 2.0;   // times the residuals before and after
 static const size_t SLICES_MIN = 4; // with fewer, motion across them is not estimated
-static const float RESIDUAL_LEAST = 8.0f; // HU: no frame is left out for less
+
+const struct motion_options MOTION_CT = {.lo = -200.0,
+                                         .hi = 400.0,
+                                         .gradient_min = 15.0,
+                                         .near_mm = 14.0,
+                                         .rim_mm = 4.0,
+                                         .residual_least = 8.0};
 
 enum { LEVELS = 2, NEIGHBOURS = 5 };
 
 struct estimating {
     const struct cine *cine;
     struct motion *motion;
+    const struct motion_options *options;
     struct rigid *levels[LEVELS]; // coarse, fine; NULL: too few edges
     struct rigid_shape shapes[LEVELS];
     size_t blocks[LEVELS];
@@ -63,8 +67,8 @@ static struct rigid_shape shape_of(const struct cine *cine, size_t block)
 
 /** Skull and scalp about the brain, on a level's grid: what contrast does not change. */
 static int near_brain(const struct cine *cine, const struct head *head,
-                      const struct rigid_shape *s, size_t block, uint8_t **ret,
-                      struct err *err)
+                      const struct motion_options *options, const struct rigid_shape *s,
+                      size_t block, uint8_t **ret, struct err *err)
 {
     const size_t plane = s->nx * s->ny;
     uint8_t *mask = calloc(plane * s->nz, 1), *small = calloc(2 * plane, 1);
@@ -73,8 +77,10 @@ static int near_brain(const struct cine *cine, const struct head *head,
         free(small);
         return err_set(err, ERR_NOMEM, "a mask");
     }
-    const double radius[2] = {NEAR_MM / s->spacing_mm[0], NEAR_MM / s->spacing_mm[1]};
-    const double rim[2] = {RIM_MM / s->spacing_mm[0], RIM_MM / s->spacing_mm[1]};
+    const double radius[2] = {options->near_mm / s->spacing_mm[0],
+                              options->near_mm / s->spacing_mm[1]};
+    const double rim[2] = {options->rim_mm / s->spacing_mm[0],
+                           options->rim_mm / s->spacing_mm[1]};
     for (size_t z = 0; z < s->nz; z++) {
         const uint8_t *from = head->inside + z * cine_plane(cine);
         for (size_t i = 0; i < plane; i++)
@@ -83,7 +89,7 @@ static int near_brain(const struct cine *cine, const struct head *head,
         morph_dilate(small, s->nx, s->ny, radius, near);
         morph_erode(small, s->nx, s->ny, rim, small + plane);
         for (size_t i = 0; i < plane; i++)
-            near[i] &= !small[plane + i];
+            near[i] &= options->rim_mm <= 0.0 || !small[plane + i];
     }
     free(small);
     *ret = mask;
@@ -95,15 +101,16 @@ static int make_level(struct estimating *e, int level, const struct head *head,
 {
     const struct rigid_shape *s = &e->shapes[level];
     const struct rigid_options options = {
-        .lo = -200.0,
-        .hi = 400.0,
-        .gradient_min = 15.0,
+        .lo = e->options->lo,
+        .hi = e->options->hi,
+        .gradient_min = e->options->gradient_min,
+        .is_gain = e->options->is_gain,
         .is_planar = s->nz < SLICES_MIN,
         .steps_max = 8,
         .stop_mm = level + 1 == LEVELS ? 0.02 : 0.1,
     };
     uint8_t *mask = NULL;
-    int r = near_brain(e->cine, head, s, e->blocks[level], &mask, err);
+    int r = near_brain(e->cine, head, e->options, s, e->blocks[level], &mask, err);
     if (r < 0)
         return r;
     shrink(reference, e->cine->nx, cine_plane(e->cine), e->blocks[level], s, e->work);
@@ -148,19 +155,19 @@ static float usual(const struct motion *m, size_t from, size_t to)
  * A frame during which the head moved fits worse than those before and those after it. What is
  * left after a move that lasts (edges seen at other places of the voxels) is common to all that follow.
  */
-static bool is_misfit(const struct motion *m, size_t t)
+static bool is_misfit(const struct motion *m, size_t t, double least)
 {
     const size_t first = t > NEIGHBOURS ? t - NEIGHBOURS : 0;
     const size_t end = t + 1 + NEIGHBOURS < m->nt ? t + 1 + NEIGHBOURS : m->nt;
     const float before = usual(m, first, t), after = usual(m, t + 1, end);
     const float bound = (float)MISFIT * fmaxf(before, after);
-    return m->residual[t] > fmaxf(bound, RESIDUAL_LEAST);
+    return m->residual[t] > fmaxf(bound, (float)least);
 }
 
-static void sum_up(struct motion *m)
+static void sum_up(struct motion *m, double residual_least)
 {
     for (size_t t = 0; t < m->nt; t++) {
-        m->is_rejected[t] = is_misfit(m, t);
+        m->is_rejected[t] = is_misfit(m, t, residual_least);
         m->rejected += m->is_rejected[t];
         if (m->is_rejected[t])
             continue; // its pose means nothing
@@ -201,14 +208,14 @@ static int estimate(struct estimating *e, const struct head *head, const float *
 }
 
 int motion_estimate(const struct cine *cine, const struct head *head,
-                    const float *reference, int threads, struct motion **ret,
-                    struct err *err)
+                    const float *reference, const struct motion_options *options,
+                    int threads, struct motion **ret, struct err *err)
 {
     auto_(motion) struct motion *m = NULL;
     int r = motion_create(cine->nt, &m, err);
     if (r < 0)
         return r;
-    struct estimating e = {.cine = cine, .motion = m};
+    struct estimating e = {.cine = cine, .motion = m, .options = options};
     size_t block = (size_t)floor(GRID_MM / cine->spacing_mm[0] + 0.5);
     block = block < 1 ? 1 : block;
     for (int l = 0; l < LEVELS; l++) {
@@ -222,7 +229,7 @@ int motion_estimate(const struct cine *cine, const struct head *head,
         return err_set(err, ERR_NOMEM, "volumes for motion");
     r = estimate(&e, head, reference, threads, err);
     if (r == 0) {
-        sum_up(m);
+        sum_up(m, options->residual_least);
         *ret = take(m);
     }
     free(e.work);

@@ -2,8 +2,9 @@
  * motion: how the head moved during the scan, and undoing it.
  *
  * Every frame is aligned by itself to the mean of the first ones, on voxels of about 4 mm and then
- * 2 mm, so that frames can be done in any order. Bone and scalp drive it, and what lies within the
- * skull is not looked at: contrast is no motion.
+ * 2 mm, so that frames can be done in any order. In CT bone and scalp drive it, and what lies within
+ * the skull is not looked at: contrast is no motion. In MR the brain's edge and the CSF do, and
+ * each frame has a gain of its own.
  */
 #ifndef PIPELINE_PERFUSION_MOTION_H
 #define PIPELINE_PERFUSION_MOTION_H
@@ -31,13 +32,25 @@ struct motion {
     bool is_corrected;      // frames were resampled
 };
 
+/** What of an image motion is seen by. */
+struct motion_options {
+    double lo, hi;       // values are clipped to this range
+    double gradient_min; // per mm: weaker edges are not looked at
+    double near_mm;      // how far from the inside of the head is looked
+    double rim_mm; // within it, what is farther from its edge is not; 0: all of it is
+    double residual_least; // no frame is left out for less
+    bool is_gain;          // a frame may be darker as a whole: contrast in MR
+};
+
+extern const struct motion_options MOTION_CT; // bone and scalp, HU
+
 /**
  * Estimate motion of cine against reference, float [nz][ny][nx]. A head without enough edges counts
  * as still. Errors: ERR_NOMEM.
  */
 int motion_estimate(const struct cine *cine, const struct head *head,
-                    const float *reference, int threads, struct motion **ret,
-                    struct err *err);
+                    const float *reference, const struct motion_options *options,
+                    int threads, struct motion **ret, struct err *err);
 
 /**
  * Resample the frames of cine to the reference if any moved more than worth_mm; within the plane

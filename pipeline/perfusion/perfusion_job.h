@@ -47,6 +47,13 @@ struct perfusion_job {
     struct maps *maps;
     struct lesion *lesion;
     struct midline midline;
+
+    /* What an analysis sets when it is not CT's. */
+    const float *anatomy;   // [cine] for the pages; NULL: the baseline, in HU
+    bool is_relative;       // flow and volume have no absolute unit
+    const char *core_label; // of the segment; NULL: "Core (rCBF < 30 %)"
+    const char *core_rule;  // on the pages; NULL: made of the options
+    char technique[80];     // on the pages; "" leaves it out
 };
 
 /** A stage: 0 to go on, also after refusing; negative: an error. */
@@ -73,6 +80,9 @@ int perfusion_stage_sort(struct perfusion_job *job, struct err *err);
 int perfusion_stage_read(struct perfusion_job *job, struct err *err);
 /** cine to enhancement, artery and aif; head was found. */
 int perfusion_stage_artery(struct perfusion_job *job, struct err *err);
+/** Its two halves; the first may be done again after head->inside was changed. */
+int perfusion_find_artery(struct perfusion_job *job, struct err *err);
+int perfusion_check_artery(struct perfusion_job *job, struct err *err);
 /** Parenchyma and vessels, marked before, to maps. */
 int perfusion_stage_maps(struct perfusion_job *job, struct err *err);
 /** maps to lesion, and the result's contents. */

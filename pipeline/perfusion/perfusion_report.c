@@ -117,13 +117,15 @@ static int add_segments(struct perfusion_job *job, struct err *err)
 {
     const struct lesion *l = job->lesion;
     const struct part penumbra = {l->hypo, l->core};
-    int r = add_segment(job,
-                        (struct result_segment){.name = "core",
-                                                .label = "Core (rCBF < 30 %)",
-                                                .category = ABNORMAL,
-                                                .type = CORE,
-                                                .rgb = {220, 40, 120}},
-                        is_in_mask, l->core, err);
+    int r =
+        add_segment(job,
+                    (struct result_segment){
+                        .name = "core",
+                        .label = job->core_label ? job->core_label : "Core (rCBF < 30 %)",
+                        .category = ABNORMAL,
+                        .type = CORE,
+                        .rgb = {220, 40, 120}},
+                    is_in_mask, l->core, err);
     if (r == 0)
         r = add_segment(job,
                         (struct result_segment){.name = "penumbra",
@@ -210,6 +212,18 @@ static int add_maps(struct perfusion_job *job, struct err *err)
                                          "milliliter per 100 gram per minute"};
     static const struct code CBV_UNIT = {"ml/[100]g", "UCUM", "milliliter per 100 gram"};
     static const struct code SECONDS = {"s", "UCUM", "second"};
+    static const struct result_map RELATIVE[] = {
+        {.name = "cbf",
+         .label = "Relative Cerebral Blood Flow",
+         .quantity = {"126397", "DCM", "Relative Regional Blood Flow"},
+         .unit = NO_UNITS,
+         .window_hi = 4.0f},
+        {.name = "cbv",
+         .label = "Relative Cerebral Blood Volume",
+         .quantity = {"126398", "DCM", "Relative Regional Blood Volume"},
+         .unit = NO_UNITS,
+         .window_hi = 4.0f},
+    };
     const struct {
         struct result_map map;
         float **voxels;
@@ -243,7 +257,7 @@ static int add_maps(struct perfusion_job *job, struct err *err)
         struct result_map *map = map_list_add(&job->result->maps);
         if (!map)
             return err_set(err, ERR_NOMEM, "a map");
-        *map = all[i].map;
+        *map = job->is_relative && i < 2 ? RELATIVE[i] : all[i].map;
         map->method = job->result->method;
         map->voxels = malloc(cine_volume(job->cine) * sizeof(float));
         if (!map->voxels)

@@ -33,17 +33,22 @@ int perfusion_stage_read(struct perfusion_job *job, struct err *err)
     return r < 0 ? r : ingest_grid(job->table->grid, &job->grid, err);
 }
 
-int perfusion_stage_artery(struct perfusion_job *job, struct err *err)
+int perfusion_find_artery(struct perfusion_job *job, struct err *err)
 {
-    int r = enhancement_measure(job->cine, job->head->brain, job->in->threads,
+    int r = 0;
+    if (!job->enhancement)
+        r = enhancement_measure(job->cine, job->head->brain, job->in->threads,
                                 &job->enhancement, err);
     if (r < 0)
         return r;
     job->axis = time_axis_of(job->cine);
-    r = artery_find(job->cine, job->head->inside, job->enhancement, &job->axis,
-                    &job->options.artery, &job->artery, err);
-    if (r == 0)
-        r = quality_of_bolus(job->result, job->cine, job->enhancement, &job->artery,
+    return artery_find(job->cine, job->head->inside, job->enhancement, &job->axis,
+                       &job->options.artery, &job->artery, err);
+}
+
+int perfusion_check_artery(struct perfusion_job *job, struct err *err)
+{
+    int r = quality_of_bolus(job->result, job->cine, job->enhancement, &job->artery,
                              &job->options.quality, err);
     if (r == 0 && job->artery.aif.is_found)
         r = quality_of_artery(job->result, &job->artery, &job->axis,
@@ -51,6 +56,12 @@ int perfusion_stage_artery(struct perfusion_job *job, struct err *err)
     for (size_t t = 0; t < job->axis.nt; t++)
         job->aif[t] = (float)job->artery.scale * job->artery.aif.curve[t];
     return r;
+}
+
+int perfusion_stage_artery(struct perfusion_job *job, struct err *err)
+{
+    const int r = perfusion_find_artery(job, err);
+    return r < 0 ? r : perfusion_check_artery(job, err);
 }
 
 /** The voxels of artery and vein are vessels, whatever their height. */

@@ -27,6 +27,8 @@ static void set_scan(const struct perfusion_job *job, struct borrowed *b,
     snprintf(b->product, sizeof(b->product), "Hilum %s, %s %s", HILUM_VERSION,
              job->def->name, job->def->version);
     view->title = job->def->title;
+    view->is_relative = job->is_relative;
+    view->technique = job->technique[0] ? job->technique : NULL;
     view->product = b->product;
     view->checks = job->result->checks.items;
     view->check_count = job->result->checks.count;
@@ -108,9 +110,9 @@ static void set_levels(const struct perfusion_job *job, struct perfusion_view *v
 static void set_voxels(const struct perfusion_job *job, struct perfusion_view *view)
 {
     view->grid = job->grid;
-    view->anatomy = job->enhancement->baseline;
+    view->anatomy = job->anatomy ? job->anatomy : job->enhancement->baseline;
     view->window_lo = 0.0f;
-    view->window_hi = 80.0f;
+    view->window_hi = job->anatomy ? 0.0f : 80.0f; // both 0: the image's own range
     view->cbf = job->maps->cbf;
     view->cbv = job->maps->cbv;
     view->mtt = job->maps->mtt;
@@ -129,6 +131,7 @@ static void set_numbers(const struct perfusion_job *job, struct perfusion_view *
     view->mismatch_ratio = measured(job, "mismatch_ratio");
     view->hypoperfusion_index = measured(job, "hypoperfusion_index");
     view->cbv_index = measured(job, "cbv_index");
+    view->core_rule = job->core_rule;
     view->core_rcbf_percent = job->options.lesion.core_rcbf_percent;
     view->hypo_tmax_s = job->options.lesion.hypo_tmax_s;
 }

@@ -97,16 +97,16 @@ int quality_of_bolus(struct result *result, const struct cine *cine,
         r = conclude(result,
                      result_add_check(result, "bolus", v, err,
                                       "no contrast bolus was seen in the arteries "
-                                      "(%.0f HU; brain %.1f HU)",
-                                      peak, e->rise));
+                                      "(%.0f %s; brain %.1f %s)",
+                                      peak, b->unit, e->rise, b->unit));
     else if (r == 0)
         r = result_add_check(result, "bolus", v, err,
-                             "artery rises by %.0f HU, %.0f times noise", peak,
+                             "artery rises by %.0f %s, %.0f times noise", peak, b->unit,
                              fmin(artery->aif.snr, 9999.0));
     if (r == 0)
         r = result_add_check(result, "noise", above(e->noise, b->noise_warn_hu, HUGE_VAL),
-                             err, "%.1f HU in voxels of %.1f x %.1f x %.1f mm", e->noise,
-                             cine->spacing_mm[0], cine->spacing_mm[1],
+                             err, "%.1f %s in voxels of %.1f x %.1f x %.1f mm", e->noise,
+                             b->unit, cine->spacing_mm[0], cine->spacing_mm[1],
                              cine->spacing_mm[2]);
     return r;
 }

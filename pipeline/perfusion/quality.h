@@ -32,6 +32,7 @@ struct quality_bounds {
     double vof_end_warn_percent;             // of its peak at the end, above
     double vof_ratio_warn;                   // area of vein over artery, above
     double noise_warn_hu;                    // of a voxel and frame, above
+    const char *unit;              // of all those above that have HU: "HU", "1/s"
     double bilateral_warn_percent; // of hypoperfusion in the lesser hemisphere, above
 };
 

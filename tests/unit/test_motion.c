@@ -69,8 +69,9 @@ static void estimate(struct fixture *f, int threads)
     cine_mean(f->cine, 0, 3, f->reference);
     assert_int_equal(head_find(f->cine, f->reference, &f->head, &err), 0);
     assert_true(f->head->brain_ml > 100.0);
-    assert_int_equal(
-        motion_estimate(f->cine, f->head, f->reference, threads, &f->motion, &err), 0);
+    assert_int_equal(motion_estimate(f->cine, f->head, f->reference, &MOTION_CT, threads,
+                                     &f->motion, &err),
+                     0);
 }
 
 static void finish(struct fixture *f)

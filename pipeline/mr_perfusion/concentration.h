@@ -1,0 +1,55 @@
+/*
+ * concentration: from the signal of gradient-echo MR to what contrast did to it.
+ *
+ *     c(t) = -1/TE ln(S(t) / S0)    1/s, the change of R2*, taken as concentration
+ *
+ * S0 is the mean before the bolus, without the first frames, which are brighter: T1 weighting is not
+ * yet in its steady state. Where the signal falls to the noise the logarithm knows no bottom; such
+ * voxels are marked as saturated.
+ * Source: Rosen et al., Magn Reson Med 14:249-265 (1990).
+ */
+#ifndef PIPELINE_MR_PERFUSION_CONCENTRATION_H
+#define PIPELINE_MR_PERFUSION_CONCENTRATION_H
+
+#include "base/auto.h"
+#include "pipeline/perfusion/cine.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct concentration {
+    float *s0;              // [nz][ny][nx] signal before contrast
+    uint8_t *saturated;     // [nz][ny][nx] 1: the signal fell below saturated_part of s0
+    size_t baseline_frames; // that s0 is the mean of
+    double noise;           // of the signal, one voxel and frame
+};
+
+struct concentration_options {
+    double echo_s;         // TE
+    double saturated_part; // of S0, 0.12
+    float signal_least;    // voxels darker than this have no c: air
+};
+
+/**
+ * How many frames at the start are brighter than those that follow: the mean of brain, uint8
+ * [nz][ny][nx], more than 2 % above the median of the ones after it. At most 6.
+ */
+size_t concentration_unsteady(const struct cine *cine, const uint8_t *brain);
+
+/**
+ * Turn the signals of cine into concentrations, on threads threads.
+ *
+ * Errors: ERR_NOMEM
+ */
+int concentration_make(struct cine *cine, const uint8_t *brain,
+                       const struct concentration_options *options, int threads,
+                       struct concentration **ret, struct err *err);
+/** Free concentration; NULL is allowed. */
+void concentration_destroy(struct concentration *c);
+
+AUTO_DEFINE(concentration)
+
+#endif

@@ -1,0 +1,122 @@
+#include "pipeline/mr_perfusion/mr_options.h"
+
+#include <math.h>
+
+const struct pipeline_option_def MR_OPTIONS[] = {
+    {"core_rcbf_percent", "%",
+     "core without diffusion: blood flow below this part of normal tissue's", 30, 10, 60},
+    {"hypo_tmax_s", "s", "hypoperfusion: Tmax beyond", 6, 2, 12},
+    {"normal_tmax_s", "s", "normal tissue: Tmax up to", 4, 1, 10},
+    {"hypo_min_ml", "ml", "smaller islands of Tmax are dropped", 3, 0, 50},
+    {"core_min_ml", "ml", "smaller islands of core are dropped", 1, 0, 50},
+    {"smooth_sigma_mm", "mm", "width of the smoothing", 4, 0.5, 8},
+    {"smooth_radius_mm", "mm", "how far the smoothing looks", 6, 1, 12},
+    {"smooth_likeness", "",
+     "how unlike curves may be that are averaged; 0: plain Gaussian", 2.5, 0, 20},
+    {"smooth_likeness_refined", "",
+     "the same for the second pass, over its filtered guide", 8, 0.1, 100},
+    {"oscillation_max", "", "oscillation index that the deconvolution allows", 0.035,
+     0.005, 0.5},
+    {"flow_unbiased", "",
+     "1: what truncation takes off blood flow is given back; 0: plain", 1, 0, 1},
+    {"csf_signal", "", "CSF: brighter than this times the brain's median", 1.35, 1.05, 5},
+    {"vessel_area", "",
+     "vessels: voxels whose blood volume is this times the brain's median", 2.75, 1.5,
+     20},
+    {"motion_worth_mm", "mm", "motion below is not corrected", 0.3, 0, 10},
+    {"brain_min_ml", "ml", "less brain than this is no head", 50, 1, 1000},
+    {"echo_min_ms", "ms", "refused with a shorter echo: no T2* weighting", 8, 0, 100},
+    {"frames_min", "", "refused with fewer time points", 20, 5, 100},
+    {"duration_min_s", "s", "refused when shorter", 25, 5, 100},
+    {"missing_warn_percent", "%", "warns when more images are missing", 1, 0, 100},
+    {"missing_fail_percent", "%", "refused when more images are missing", 15, 0, 100},
+    {"coverage_warn_mm", "mm", "warns when less of the head is covered", 75, 0, 200},
+    {"coverage_fail_mm", "mm", "refused when less of the head is covered", 4, 0, 200},
+    {"motion_warn_mm", "mm", "warns when the head moved more", 2, 0, 50},
+    {"motion_warn_deg", "deg", "warns when the head turned more", 2, 0, 50},
+    {"motion_fail_mm", "mm", "refused when the head moved more", 20, 1, 200},
+    {"baseline_warn_frames", "", "warns with fewer steady frames before the bolus", 3, 0,
+     20},
+    {"brain_rise_min", "1/s", "refused when R2* of the brain's mean rises less", 0.7, 0,
+     20},
+    {"aif_peak_warn", "1/s", "warns when R2* of the artery rises less", 15, 0, 1000},
+    {"aif_peak_min", "1/s", "refused when R2* of the artery rises less", 5, 0.5, 500},
+    {"aif_snr_warn", "", "warns when the artery rises less often the noise", 20, 0, 1000},
+    {"aif_width_warn_s", "s", "warns when the bolus is wider at half height", 20, 5, 60},
+    {"aif_ttp_warn_s", "s", "warns when the artery peaks later", 40, 5, 120},
+    {"after_peak_warn_s", "s", "warns when the scan ends sooner after the arterial peak",
+     25, 0, 90},
+    {"vein_end_warn_percent", "%", "warns when the vein is higher at the end", 40, 0,
+     100},
+    {"noise_warn", "1/s", "warns when the noise of a voxel's R2* is higher", 3, 0, 100},
+    {"bilateral_warn_percent", "%",
+     "warns when more of the lesion lies on the other side", 20, 0, 50},
+    {"saturated_part", "", "an artery is cut off where its signal falls below this part",
+     0.12, 0, 0.5},
+    {0},
+};
+
+static struct quality_bounds quality_of(const struct pipeline_def *def,
+                                        const struct pipeline_input *in)
+{
+#define OPTION(name) pipeline_option(def, in, #name)
+    return (struct quality_bounds){
+        .frames_min = OPTION(frames_min),
+        .duration_min_s = OPTION(duration_min_s),
+        .missing_warn_percent = OPTION(missing_warn_percent),
+        .missing_fail_percent = OPTION(missing_fail_percent),
+        .coverage_warn_mm = OPTION(coverage_warn_mm),
+        .coverage_fail_mm = OPTION(coverage_fail_mm),
+        .motion_warn_mm = OPTION(motion_warn_mm),
+        .motion_warn_deg = OPTION(motion_warn_deg),
+        .motion_fail_mm = OPTION(motion_fail_mm),
+        .baseline_warn_frames = OPTION(baseline_warn_frames),
+        .rise_fail = OPTION(brain_rise_min),
+        .aif_peak_warn = OPTION(aif_peak_warn),
+        .aif_peak_fail = OPTION(aif_peak_min),
+        .aif_snr_warn = OPTION(aif_snr_warn),
+        .aif_width_warn_s = OPTION(aif_width_warn_s),
+        .aif_ttp_warn_s = OPTION(aif_ttp_warn_s),
+        .after_peak_warn_s = OPTION(after_peak_warn_s),
+        .vof_end_warn_percent = OPTION(vein_end_warn_percent),
+        // R2* of artery and vein have no common scale: their ratio says nothing.
+        .vof_ratio_warn = HUGE_VAL,
+        .noise_warn_hu = OPTION(noise_warn),
+        .unit = "1/s",
+        .bilateral_warn_percent = OPTION(bilateral_warn_percent),
+    };
+}
+
+struct perfusion_options mr_options_of(const struct pipeline_def *def,
+                                       const struct pipeline_input *in,
+                                       struct mr_options *ret)
+{
+    *ret = (struct mr_options){
+        .echo_min_ms = OPTION(echo_min_ms),
+        .saturated_part = OPTION(saturated_part),
+        .tissue = {.csf_signal = OPTION(csf_signal), .vessel_area = OPTION(vessel_area)},
+    };
+    return (struct perfusion_options){
+        .motion_worth_mm = OPTION(motion_worth_mm),
+        .brain_min_ml = OPTION(brain_min_ml),
+        .artery = {.peak_min = OPTION(aif_peak_min),
+                   .peak_max = HUGE_VAL,
+                   .scale_max = 1},
+        .maps = {.kappa = 1,
+                 .oi_max = OPTION(oscillation_max),
+                 .sigma_mm = OPTION(smooth_sigma_mm),
+                 .radius_mm = OPTION(smooth_radius_mm),
+                 .likeness_refined = OPTION(smooth_likeness_refined),
+                 .likeness = OPTION(smooth_likeness),
+                 .is_flow_unbiased = OPTION(flow_unbiased) > 0.5,
+                 .early_s = 5.0,
+                 .late_s = 20.0},
+        .lesion = {.hypo_tmax_s = OPTION(hypo_tmax_s),
+                   .core_rcbf_percent = OPTION(core_rcbf_percent),
+                   .normal_tmax_s = OPTION(normal_tmax_s),
+                   .hypo_min_ml = OPTION(hypo_min_ml),
+                   .core_min_ml = OPTION(core_min_ml)},
+        .quality = quality_of(def, in),
+    };
+#undef OPTION
+}
