@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOF = 6, POINTS_MIN = 100 };
+enum { DOF = 6, POINTS_MIN = 100, BINS = 24 };
 
 struct point {
     float p_mm[3], value;
@@ -19,8 +19,9 @@ struct rigid {
     double middle[3]; // voxels
     struct point *points;
     size_t count;
-    double inverse[DOF][DOF]; // of the Hessian
-    double reach_mm;          // of a turn: the farthest point
+    double inverse[DOF][DOF];       // of the Hessian
+    double reach_mm;                // of a turn: the farthest point
+    float value_lo, bins_per_value; // of the points, for a mapping
 };
 
 const struct rigid_pose RIGID_STILL = {.r = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
@@ -120,6 +121,16 @@ static bool invert(double a[DOF][DOF], double ret[DOF][DOF])
     return true;
 }
 
+/** The upper half of h from its lower; a direction that nothing depends on stays where it is. */
+static void complete(double h[DOF][DOF])
+{
+    for (int a = 0; a < DOF; a++) {
+        for (int b = 0; b < a; b++)
+            h[b][a] = h[a][b];
+        h[a][a] += h[a][a] > 0.0 ? 1e-6 * h[a][a] : 1.0;
+    }
+}
+
 static bool make_hessian(struct rigid *rigid)
 {
     double h[DOF][DOF] = {{0}};
@@ -130,13 +141,19 @@ static bool make_hessian(struct rigid *rigid)
                 h[a][b] += (double)j[a] * (double)j[b];
         }
     }
-    for (int a = 0; a < DOF; a++) {
-        for (int b = 0; b < a; b++)
-            h[b][a] = h[a][b];
-        // A direction that nothing depends on stays where it is.
-        h[a][a] += h[a][a] > 0.0 ? 1e-6 * h[a][a] : 1.0;
-    }
+    complete(h);
     return invert(h, rigid->inverse);
+}
+
+static void find_range(struct rigid *rigid)
+{
+    float lo = INFINITY, hi = -INFINITY;
+    for (size_t k = 0; k < rigid->count; k++) {
+        lo = fminf(lo, rigid->points[k].value);
+        hi = fmaxf(hi, rigid->points[k].value);
+    }
+    rigid->value_lo = lo;
+    rigid->bins_per_value = hi > lo ? (float)(BINS - 1) / (hi - lo) : 0.0f;
 }
 
 int rigid_create(const struct rigid_shape *shape, const float *voxels,
@@ -162,6 +179,7 @@ int rigid_create(const struct rigid_shape *shape, const float *voxels,
         for (size_t y = 0; y < shape->ny; y++)
             row_points(rigid, voxels, mask, y, z);
     }
+    find_range(rigid);
     if (rigid->count < POINTS_MIN || !make_hessian(rigid))
         return err_set(err, ERR_NOTFOUND, "%zu voxels with a gradient are too few",
                        rigid->count);
@@ -248,39 +266,95 @@ static double plain_differences(const struct rigid *rigid, const float *moved,
     return n ? sqrt(sum2 / (double)n) : HUGE_VAL;
 }
 
-/** The same of gain times the moved values, with the gain of least squares. */
-static double gain_differences(const struct rigid *rigid, const float *moved,
-                               const struct affine *to, double b[DOF])
+/** Mean of the moved values at each value of the reference, linear between BINS of them. */
+struct mapping {
+    float at[BINS];
+};
+
+/** Where value lies among the bins: bin *ret_k and a part of the way to the next. */
+static inline float bin_of(const struct rigid *rigid, float value, int *ret_k)
 {
-    double jp[DOF] = {0}, vv = 0.0, vp = 0.0, pp = 0.0;
-    size_t n = 0;
-    for (size_t k = 0; k < rigid->count; k++) {
-        const struct point *pt = &rigid->points[k];
+    const float at = (value - rigid->value_lo) * rigid->bins_per_value;
+    const int k = at < (float)(BINS - 1) ? (int)at : BINS - 2;
+    *ret_k = k;
+    return at - (float)k;
+}
+
+static void fit_mapping(const struct rigid *rigid, const float *moved,
+                        const struct affine *to, struct mapping *ret)
+{
+    double sum[BINS] = {0}, weight[BINS] = {0};
+    for (size_t i = 0; i < rigid->count; i++) {
+        const struct point *pt = &rigid->points[i];
         float value;
         if (!sample_at(rigid, moved, to, pt->p_mm, &value))
             continue;
-        for (int a = 0; a < DOF; a++) {
-            b[a] += (double)(pt->jacobian[a] * value);
-            jp[a] += (double)(pt->jacobian[a] * pt->value);
-        }
-        vv += (double)value * (double)value;
-        vp += (double)value * (double)pt->value;
-        pp += (double)pt->value * (double)pt->value;
-        n++;
+        int k;
+        const float part = bin_of(rigid, pt->value, &k);
+        sum[k] += (double)((1.0f - part) * value);
+        weight[k] += (double)(1.0f - part);
+        sum[k + 1] += (double)(part * value);
+        weight[k + 1] += (double)part;
     }
-    const double gain = vv > 0.0 ? vp / vv : 1.0;
-    for (int a = 0; a < DOF; a++)
-        b[a] = gain * b[a] - jp[a];
-    return n ? sqrt(fmax(pp - gain * vp, 0.0) / (double)n) : HUGE_VAL;
+    float last = 0.0f;
+    for (int k = 0; k < BINS; k++) // an empty bin is as the one before
+        last = ret->at[k] = weight[k] > 0.5 ? (float)(sum[k] / weight[k]) : last;
 }
 
-static double differences(const struct rigid *rigid, const float *moved,
-                          const struct rigid_pose *pose, double b[DOF])
+/**
+ * The step against the mapped reference. Its slopes change with the mapping, and so does the
+ * Hessian: step := H^-1 sum of jacobian times difference.
+ */
+static double mapped_step(const struct rigid *rigid, const float *moved,
+                          const struct affine *to, double step[DOF])
+{
+    struct mapping f;
+    double h[DOF][DOF] = {{0}}, b[DOF] = {0}, inverse[DOF][DOF], sum2 = 0.0;
+    size_t n = 0;
+    fit_mapping(rigid, moved, to, &f);
+    for (size_t i = 0; i < rigid->count; i++) {
+        const struct point *pt = &rigid->points[i];
+        float value;
+        if (!sample_at(rigid, moved, to, pt->p_mm, &value))
+            continue;
+        int k;
+        const float part = bin_of(rigid, pt->value, &k);
+        const float rise = f.at[k + 1] - f.at[k], slope = rise * rigid->bins_per_value;
+        const float e = value - (f.at[k] + part * rise);
+        sum2 += (double)(e * e);
+        n++;
+        for (int a = 0; a < DOF; a++) {
+            const float j = slope * pt->jacobian[a];
+            b[a] += (double)(j * e);
+            for (int c = 0; c <= a; c++)
+                h[a][c] += (double)(j * slope * pt->jacobian[c]);
+        }
+    }
+    complete(h);
+    const bool is_regular = invert(h, inverse);
+    for (int a = 0; a < DOF; a++) {
+        step[a] = 0.0;
+        for (int c = 0; c < DOF && is_regular; c++)
+            step[a] += inverse[a][c] * b[c];
+    }
+    return n ? sqrt(sum2 / (double)n) : HUGE_VAL;
+}
+
+/** The step of Gauss and Newton at pose, and the root mean square difference there. */
+static double step_at(const struct rigid *rigid, const float *moved,
+                      const struct rigid_pose *pose, double step[DOF])
 {
     const struct affine to = affine_of(rigid, pose);
-    memset(b, 0, DOF * sizeof(*b));
-    return rigid->options.is_gain ? gain_differences(rigid, moved, &to, b)
-                                  : plain_differences(rigid, moved, &to, b);
+    if (rigid->options.is_mapped)
+        return mapped_step(rigid, moved, &to, step);
+    double b[DOF] = {0};
+    const double rms = plain_differences(rigid, moved, &to, b);
+    for (int a = 0; a < DOF; a++) {
+        step[a] = 0.0;
+        for (int c = 0; c < DOF; c++)
+            step[a] += rigid->inverse[a][c] * b[c];
+    }
+    return rms;
 }
 
 /** The matrix of a turn by the vector w (Rodrigues). */
@@ -323,17 +397,12 @@ static void step_back(struct rigid_pose *pose, const double step[DOF])
 
 double rigid_align(const struct rigid *rigid, const float *moved, struct rigid_pose *pose)
 {
-    double b[DOF];
-    double rms = differences(rigid, moved, pose, b);
+    double step[DOF], following[DOF];
+    double rms = step_at(rigid, moved, pose, step);
     for (int i = 0; i < rigid->options.steps_max; i++) {
-        double step[DOF] = {0};
-        for (int a = 0; a < DOF; a++) {
-            for (int c = 0; c < DOF; c++)
-                step[a] += rigid->inverse[a][c] * b[c];
-        }
         struct rigid_pose next = *pose;
         step_back(&next, step);
-        const double rms_next = differences(rigid, moved, &next, b);
+        const double rms_next = step_at(rigid, moved, &next, following);
         if (!(rms_next < rms))
             break; // no better: stay
         rms = rms_next;
@@ -344,6 +413,7 @@ double rigid_align(const struct rigid *rigid, const float *moved, struct rigid_p
             sqrt(step[3] * step[3] + step[4] * step[4] + step[5] * step[5]);
         if (moved_mm + turned * rigid->reach_mm < rigid->options.stop_mm)
             break;
+        memcpy(step, following, sizeof(step));
     }
     return rms;
 }

@@ -4,7 +4,9 @@
  * A pose maps a place of the reference to the place in the moved volume that shows the same
  * tissue: q = R p + t, in mm from the volume's middle, axes along x, y and the slices.
  * Gauss-Newton with the reference's gradients, made once (inverse compositional: Baker & Matthews,
- * Int J Comput Vis 56:221-255, 2004).
+ * Int J Comput Vis 56:221-255, 2004). Where contrast changes the values, what is
+ * compared is the mean of the moved values at each value of the reference (correlation ratio: Roche
+ * et al., MICCAI 1998).
  */
 #ifndef KERNELS_RIGID_H
 #define KERNELS_RIGID_H
@@ -32,8 +34,8 @@ struct rigid_options {
     double gradient_min; // per mm in the plane: weaker voxels are not looked at
     bool is_planar;      // shift and turn within the plane only (few slices)
     int steps_max;       // 8
-    bool is_gain;        // moved may be the reference times a number, which is fitted
-    double stop_mm;      // a step that moves less ends it, 0.02
+    bool is_mapped; // moved may be any function of the reference's values, fitted: MR
+    double stop_mm; // a step that moves less ends it, 0.02
 };
 
 extern const struct rigid_pose RIGID_STILL; // identity

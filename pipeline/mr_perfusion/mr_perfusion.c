@@ -102,7 +102,7 @@ static int stage_motion(struct perfusion_job *job, struct err *err)
         .gradient_min = 0.02 * (double)mr_of(job)->signal,
         .near_mm = 6.0,
         .residual_least = 0.05 * (double)mr_of(job)->signal,
-        .is_gain = true,
+        .is_mapped = true,
     };
     if (r == 0 && job->result->status == RESULT_OK)
         r = motion_estimate(cine, job->head, reference, &options, job->in->threads,

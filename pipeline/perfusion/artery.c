@@ -188,6 +188,9 @@ static size_t gather(const struct search *s, size_t centre, int half, size_t mos
                 best[at] = (size_t)i;
         }
     }
+    const float least = n ? (float)s->options->alike * s->found[best[0]].score : 0.0f;
+    while (n > 1 && s->found[best[n - 1]].score < least)
+        n--;
     return n;
 }
 

@@ -46,6 +46,8 @@ struct artery_options {
     double peak_min;  // HU over baseline, for a voxel to be a candidate
     double peak_max;  // beyond: no vessel
     double scale_max; // 3
+    double
+        alike; // of the score of a cluster's best voxel: others below are not of it; 0: all
 };
 
 /**

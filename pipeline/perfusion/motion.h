@@ -39,7 +39,7 @@ struct motion_options {
     double near_mm;      // how far from the inside of the head is looked
     double rim_mm; // within it, what is farther from its edge is not; 0: all of it is
     double residual_least; // no frame is left out for less
-    bool is_gain;          // a frame may be darker as a whole: contrast in MR
+    bool is_mapped;        // contrast changes what is seen: MR
 };
 
 extern const struct motion_options MOTION_CT; // bone and scalp, HU
