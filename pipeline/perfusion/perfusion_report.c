@@ -212,7 +212,7 @@ static int add_maps(struct perfusion_job *job, struct err *err)
                                          "milliliter per 100 gram per minute"};
     static const struct code CBV_UNIT = {"ml/[100]g", "UCUM", "milliliter per 100 gram"};
     static const struct code SECONDS = {"s", "UCUM", "second"};
-    static const struct result_map RELATIVE[] = {
+    const struct result_map RELATIVE[] = {
         {.name = "cbf",
          .label = "Relative Cerebral Blood Flow",
          .quantity = {"126397", "DCM", "Relative Regional Blood Flow"},
