@@ -86,7 +86,7 @@ static bool is_same_place(const struct series_facts *a, const struct series_fact
 
 static int times_within(const struct series_facts *s)
 {
-    return (s->instances + s->positions / 2) / s->positions;
+    return (s->frames + s->positions / 2) / s->positions;
 }
 
 static bool is_candidate(const struct series_facts *s)
