@@ -165,14 +165,16 @@ static void smooth(const struct computing *c, const struct box *b, struct scratc
 /** What is read off a slice, planes of the box; they lie in sheets that smoothing no longer needs. */
 struct reading_off {
     float *area, *peak, *tmax_s; // of each voxel: no unit, 1/s, s
-    float *level, *gain;         // of its truncation, and what that asks for
+    float *level, *gain,
+        *fill; // of its truncation, and what that asks for of peak and area
 };
 
 static struct reading_off reading_off(const struct box *b, const struct scratch *s)
 {
     const size_t plane = b->nx * b->ny;
-    return (struct reading_off){s->enhancement, s->enhancement + plane,
-                                s->enhancement + 2 * plane, s->guide, s->guide + plane};
+    return (struct reading_off){
+        s->enhancement, s->enhancement + plane, s->enhancement + 2 * plane,
+        s->guide,       s->guide + plane,       s->guide + 2 * plane};
 }
 
 static void write_voxel(const struct computing *c, size_t at, float area, float peak,
@@ -213,24 +215,30 @@ static void deconvolve(const struct computing *c, const struct box *b, struct sc
 }
 
 /**
- * Give back what truncation took. The gain of one voxel is noisy, as its level and its peak are;
- * that of its surroundings is not.
+ * Give back what truncation and the scan's end took. The gain of one voxel is noisy, as its level and its
+ * peak are; that of its surroundings is not.
  */
 static void undo_bias(const struct computing *c, const struct box *b, struct scratch *s,
                       const uint32_t *voxels, size_t n, const struct reading_off *r)
 {
     memset(r->gain, 0, b->nx * b->ny * sizeof(*r->gain));
+    memset(r->fill, 0, b->nx * b->ny * sizeof(*r->fill));
     for (size_t i = 0; i < n; i++) {
         const uint32_t v = voxels[i];
-        const bool is_flow = r->area[v] > 0.0f && r->peak[v] > 0.0f;
-        r->gain[v] =
-            is_flow ? flow_bias_gain(&c->bias, (int)r->level[v], r->area[v] / r->peak[v])
-                    : 1.0f;
+        struct flow_gain gain = {1.0f, 1.0f};
+        if (r->area[v] > 0.0f && r->peak[v] > 0.0f)
+            gain = flow_bias_gain(&c->bias, (int)r->level[v], r->area[v] / r->peak[v],
+                                  r->tmax_s[v]);
+        r->gain[v] = gain.flow;
+        r->fill[v] = gain.volume;
     }
     gauss_weights(&c->gauss, s->mask, b->nx, b->ny, s->work, s->weights);
     gauss_masked(&c->gauss, s->weights, r->gain, b->nx, b->ny, b->nx, s->work, r->gain);
-    for (size_t i = 0; i < n; i++)
+    gauss_masked(&c->gauss, s->weights, r->fill, b->nx, b->ny, b->nx, s->work, r->fill);
+    for (size_t i = 0; i < n; i++) {
         r->peak[voxels[i]] *= r->gain[voxels[i]];
+        r->area[voxels[i]] *= r->fill[voxels[i]];
+    }
 }
 
 static int compute_slice(void *ctx, size_t z, size_t worker, struct err *err)

