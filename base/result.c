@@ -74,6 +74,11 @@ void result_refuse(struct result *result, const char *fmt, ...)
     va_end(args);
 }
 
+const char *result_model(const struct result *result)
+{
+    return result->model[0] ? result->model : NULL;
+}
+
 const struct result_measurement *result_measurement(const struct result *result,
                                                     const char *name)
 {

@@ -114,6 +114,9 @@ struct result {
     enum result_status status;
     char reason[252]; // of a refusal
 
+    char model[80];     // "cardiac_sax 1.0.0": the network that was used; "": none
+    char precision[40]; // "bf16", "int8": how it was computed
+
     struct code procedure;     // CID 100: what was imaged; for the SR
     struct code target_region; // CID 4031
     struct code finding_site;  // of the measurement groups
@@ -147,6 +150,8 @@ result_add_check(struct result *result, const char *check, enum verdict verdict,
 /** Mark result refused for that reason; the first reason stays. */
 __attribute__((format(printf, 2, 3))) void result_refuse(struct result *result,
                                                          const char *fmt, ...);
+/** The network's name and version, or NULL where none was used. */
+const char *result_model(const struct result *result);
 /** The measurement of that name, or NULL. */
 const struct result_measurement *result_measurement(const struct result *result,
                                                     const char *name);

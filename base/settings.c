@@ -89,7 +89,7 @@ static int check_number(const struct settings *s, const config_setting_t *at,
         value = config_setting_get_int(at);
     else if (type == CONFIG_TYPE_INT64)
         value = (double)config_setting_get_int64(at);
-    else if (type == CONFIG_TYPE_FLOAT && key->type == SETTINGS_REAL)
+    else if (type == CONFIG_TYPE_FLOAT && key->type != SETTINGS_INT)
         value = config_setting_get_float(at);
     else {
         snprintf(what, sizeof(what), "%s was expected%s%s",
@@ -127,6 +127,19 @@ static int check_names(const struct settings *s, const config_setting_t *at,
     return r;
 }
 
+static int check_reals(const struct settings *s, const config_setting_t *at,
+                       const struct settings_key *key, const char *where, struct err *err)
+{
+    if (!config_setting_is_array(at) && !config_setting_is_list(at))
+        return check_number(s, at, key, where, err);
+    if (config_setting_length(at) == 0)
+        return bad(s, at, err, where, "at least one number was expected");
+    int r = 0;
+    for (int i = 0; r == 0 && i < config_setting_length(at); i++)
+        r = check_number(s, config_setting_get_elem(at, (unsigned)i), key, where, err);
+    return r;
+}
+
 static int check_value(const struct settings *s, const config_setting_t *at,
                        const struct settings_key *key, const char *where, struct err *err)
 {
@@ -139,6 +152,8 @@ static int check_value(const struct settings *s, const config_setting_t *at,
         return 0;
     case SETTINGS_NAMES:
         return check_names(s, at, key, where, err);
+    case SETTINGS_REALS:
+        return check_reals(s, at, key, where, err);
     case SETTINGS_INT:
     case SETTINGS_REAL:
     default:
@@ -161,6 +176,8 @@ static int check_group(const struct settings *s, const config_setting_t *group,
         int r;
         if (key) {
             r = check_value(s, at, key, where, err);
+        } else if (find_key(section->keys, "*")) {
+            r = 0;
         } else {
             char what[100];
             suggest(section->keys, name, what, sizeof(what));
@@ -373,16 +390,35 @@ const char *settings_text(const struct settings *settings, const char *section, 
     return at ? config_setting_get_string(at) : k->text ? k->text : "";
 }
 
+static double number_of(const config_setting_t *at)
+{
+    if (config_setting_type(at) == CONFIG_TYPE_FLOAT)
+        return config_setting_get_float(at);
+    return (double)config_setting_get_int64(at);
+}
+
 double settings_real(const struct settings *settings, const char *section, size_t i,
                      const char *key)
 {
     const struct settings_key *k = key_of(settings, section, key);
     const config_setting_t *at = value_of(settings, section, i, key);
-    if (!at)
-        return k->number;
-    if (config_setting_type(at) == CONFIG_TYPE_FLOAT)
-        return config_setting_get_float(at);
-    return (double)config_setting_get_int64(at);
+    return at ? number_of(at) : k->number;
+}
+
+size_t settings_reals(const struct settings *settings, const char *section, size_t i,
+                      const char *key)
+{
+    const config_setting_t *at = value_of(settings, section, i, key);
+    return at && config_setting_is_aggregate(at) ? (size_t)config_setting_length(at) : 1;
+}
+
+double settings_real_at(const struct settings *settings, const char *section, size_t i,
+                        const char *key, size_t n)
+{
+    const config_setting_t *at = value_of(settings, section, i, key);
+    return at && config_setting_is_aggregate(at)
+               ? number_of(config_setting_get_elem(at, (unsigned)n))
+               : settings_real(settings, section, i, key);
 }
 
 int64_t settings_int(const struct settings *settings, const char *section, size_t i,

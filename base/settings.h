@@ -23,10 +23,12 @@ enum settings_type {
     SETTINGS_INT,
     SETTINGS_REAL,
     SETTINGS_BOOL,
-    SETTINGS_NAMES
+    SETTINGS_NAMES,
+    SETTINGS_REALS // one number, or some in brackets
 };
 
-/** One key of a section; a table ends with name NULL. */
+/** One key of a section; a table ends with name NULL. A key named "*" lets keys stand that the
+ * table does not have: notes for people, which are not read. */
 struct settings_key {
     const char *name;
     enum settings_type type;
@@ -76,6 +78,12 @@ size_t settings_names(const struct settings *settings, const char *section, size
                       const char *key);
 const char *settings_name(const struct settings *settings, const char *section, size_t i,
                           const char *key, size_t n);
+
+/** Numbers in a SETTINGS_REALS key, and one of them. */
+size_t settings_reals(const struct settings *settings, const char *section, size_t i,
+                      const char *key);
+double settings_real_at(const struct settings *settings, const char *section, size_t i,
+                        const char *key, size_t n);
 
 /** "path:line: section.key" of a key as given (or of its group), for cross checks. */
 void settings_where(const struct settings *settings, const char *section, size_t i,

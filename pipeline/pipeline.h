@@ -56,8 +56,10 @@ struct pipeline_input {
     const struct series *series;           // the frames of all wanted series
     const struct pipeline_option *options; // [option_count]; those not named keep initial
     size_t option_count;
-    int threads;             // threads that the analysis may use, >= 1
-    size_t memory_max_bytes; // 0: no bound
+    int threads;                      // threads that the analysis may use, >= 1
+    size_t memory_max_bytes;          // 0: no bound
+    const char *const *model_folders; // [model_folder_count], for card_find()
+    size_t model_folder_count;
     struct pipeline_watch watch;
 };
 

@@ -78,6 +78,8 @@ static int run_analysis(const struct analyse_order *order, const struct series *
         .option_count = order->option_count,
         .threads = order->threads,
         .memory_max_bytes = order->memory_max_bytes,
+        .model_folders = order->model_folders,
+        .model_folder_count = order->model_folder_count,
         .watch = {scaled_progress, forwarded_cancel, (void *)(uintptr_t)order},
     };
     return order->def->run(&in, ret, err);
@@ -180,6 +182,8 @@ static int write_report(const struct run *run, const struct series *series,
 {
     const struct report_context context = {
         .series = series,
+        .model = result_model(run->result),
+        .precision = run->result->precision,
         .total_s = clock_s() - run->began_s,
     };
     char path[FILE_PATH];
@@ -205,6 +209,8 @@ static int write_all(struct run *run, const struct series *series, struct err *e
         .device_serial = order->device_serial,
         .supersedes = supersedes[0] ? supersedes : NULL,
         .created_s = order->created_s,
+        .model = result_model(run->result),
+        .precision = result_model(run->result) ? run->result->precision : NULL,
         .series_number = FIRST_SERIES_NUMBER,
     };
     int r = dcm_writer_create(&context, &run->writer, err);

@@ -32,6 +32,8 @@ struct analyse_order {
     size_t option_count;
     int threads;
     size_t memory_max_bytes;
+    const char *const *model_folders; // [model_folder_count]
+    size_t model_folder_count;
     struct pipeline_watch watch;
 };
 

@@ -137,6 +137,8 @@ static int analyse_paths(struct run *run, const struct pipeline_def *def,
         .threads =
             run->options->threads > 0 ? (int)run->options->threads : threads_available(),
         .memory_max_bytes = (size_t)run->conf->job_memory_max_bytes,
+        .model_folders = run->conf->model_folders,
+        .model_folder_count = run->conf->model_folder_count,
         .watch = {progress, NULL, run},
     };
     return analyse(&order, outcome, err);

@@ -196,20 +196,41 @@ static int allocate(const struct settings *s, struct conf *c, struct err *err)
     return 0;
 }
 
-/* A relative state_dir counts from the folder of the file. */
-static int place_state_dir(struct conf *c, struct err *err)
+/* A relative path counts from the folder of the file. */
+static int place(const struct conf *c, char path[CONF_TEXT], const char *key,
+                 struct err *err)
 {
     const char *slash = strrchr(c->path, '/');
-    if (c->state_dir[0] == '/' || !slash)
+    if (path[0] == '/' || !slash)
         return 0;
     char whole[2 * CONF_TEXT];
-    const int n = snprintf(whole, sizeof(whole), "%.*s/%s", (int)(slash - c->path),
-                           c->path, c->state_dir);
+    const int n =
+        snprintf(whole, sizeof(whole), "%.*s/%s", (int)(slash - c->path), c->path, path);
     if (n >= CONF_TEXT)
-        return err_set(err, ERR_CONFIG, "%.100s: node.state_dir: its path is too long",
-                       c->path);
-    memcpy(c->state_dir, whole, (size_t)n + 1);
+        return err_set(err, ERR_CONFIG, "%.100s: %s: its path is too long", c->path, key);
+    memcpy(path, whole, (size_t)n + 1);
     return 0;
+}
+
+/* Folders of model cards: that of the environment, then those of the file, else the installed. */
+static int fill_models(const struct settings *s, struct conf *c, struct err *err)
+{
+    const char *given = getenv("HILUM_MODELS");
+    const size_t names = settings_names(s, "node", 0, "models");
+    size_t n = 0;
+    int r = 0;
+    if (given && given[0])
+        COPY(c->model_paths[n++], given);
+    for (size_t i = 0; r == 0 && i < names && n < CONF_NAMES; i++, n++) {
+        COPY(c->model_paths[n], settings_name(s, "node", 0, "models", i));
+        r = place(c, c->model_paths[n], "node.models", err);
+    }
+    if (n == 0)
+        COPY(c->model_paths[n++], HILUM_MODELS_DIR);
+    for (size_t i = 0; i < n; i++)
+        c->model_folders[i] = c->model_paths[i];
+    c->model_folder_count = n;
+    return r;
 }
 
 static int from_settings(const struct settings *s, const char *path, struct conf **ret,
@@ -225,7 +246,9 @@ static int from_settings(const struct settings *s, const char *path, struct conf
     fill_node(s, c);
     fill_receive(s, c);
     fill_work(s, c);
-    r = place_state_dir(c, err);
+    r = place(c, c->state_dir, "node.state_dir", err);
+    if (r == 0)
+        r = fill_models(s, c, err);
     for (size_t i = 0; i < c->peer_count; i++)
         fill_peer(s, i, &c->peers[i]);
     for (size_t i = 0; i < c->destination_count; i++)

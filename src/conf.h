@@ -65,6 +65,9 @@ struct conf {
     char state_dir
         [CONF_TEXT]; // index, storage, spool, results and control socket live here
     char device_serial[CONF_TEXT];
+    char model_paths[CONF_NAMES][CONF_TEXT];
+    const char *model_folders[CONF_NAMES]; // [model_folder_count], into model_paths
+    size_t model_folder_count;
     int stop_timeout_s; // for what is under way when told to stop
     struct conf_peer *peers;
     size_t peer_count;

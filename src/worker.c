@@ -99,6 +99,8 @@ static int run_job(const struct conf *conf, const struct job *job,
         .option_count = analysis->option_count,
         .threads = threads_of_a_job(conf),
         .memory_max_bytes = (size_t)conf->job_memory_max_bytes,
+        .model_folders = conf->model_folders,
+        .model_folder_count = conf->model_folder_count,
         .watch = {progress, NULL, NULL},
     };
     return analyse(&order, ret, err);

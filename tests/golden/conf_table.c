@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const TYPES[] = {"text", "int", "real", "bool", "names"};
+static const char *const TYPES[] = {"text", "int", "real", "bool", "names", "reals"};
 
 /* A whole number as one: js writes reals with fewer digits than a size in bytes has. */
 static void set_number(struct js *js, const char *name, double value)

@@ -23,11 +23,14 @@ static const struct settings_key RULES[] = {
     {"to", SETTINGS_NAMES, NULL, 0, 0, 4, "", ""},
     {NULL, SETTINGS_TEXT, NULL, 0, 0, 0, NULL, NULL},
 };
+static const struct settings_key NOTES[] = {
+    {"spacing", SETTINGS_REALS, NULL, 2, 0, 10, "mm", ""},
+    {"*", SETTINGS_TEXT, "", 0, 0, 0, "", ""},
+    {NULL, SETTINGS_TEXT, NULL, 0, 0, 0, NULL, NULL},
+};
 static const struct settings_section SECTIONS[] = {
-    {"node", false, NODE},
-    {"rules", true, RULES},
-    {"analysis.one", false, NODE},
-    {NULL, false, NULL},
+    {"notes", false, NOTES},       {"node", false, NODE}, {"rules", true, RULES},
+    {"analysis.one", false, NODE}, {NULL, false, NULL},
 };
 
 static void gives_defaults_for_an_empty_file(void **state)
@@ -70,6 +73,31 @@ static void gives_what_stands_in_the_file(void **state)
     assert_string_equal(settings_text(s, "rules", 1, "name"), "r2");
 }
 
+static void lets_notes_stand_and_reads_rows_of_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t count;
+        double first, last;
+    } cases[] = {
+        {"notes = { }", 1, 2, 2},
+        {"notes = { spacing = 3; }", 1, 3, 3},
+        {"notes = { spacing = 1.5; whatever = ( { a = 1; } ); }", 1, 1.5, 1.5},
+        {"notes = { spacing = [1.5, 0.5, 0.25]; }", 3, 1.5, 0.25},
+        {"notes = { spacing = (5, 0.5); also = \"x\"; }", 2, 5, 0.5},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        auto_(settings) struct settings *s = NULL;
+        assert_int_equal(settings_parse(cases[i].text, "f", SECTIONS, &s, NULL), 0);
+        const size_t count = settings_reals(s, "notes", 0, "spacing");
+        assert_int_equal(count, cases[i].count);
+        assert_true(settings_real_at(s, "notes", 0, "spacing", 0) == cases[i].first);
+        assert_true(settings_real_at(s, "notes", 0, "spacing", count - 1)
+                    == cases[i].last);
+    }
+}
+
 static void names_file_line_key_and_what_was_expected(void **state)
 {
     (void)state;
@@ -94,6 +122,9 @@ static void names_file_line_key_and_what_was_expected(void **state)
         {"node = { quite_other = 1 }", "f:1: node.quite_other: unknown key"},
         {"node = ( )", "f:1: node: a group was expected: { key = value }"},
         {"node = 5", "f:1: node: a group was expected"},
+        {"notes = { spacing = [1, 11] }", "f:1: notes.spacing: 11 is not in 0..10 mm"},
+        {"notes = { spacing = [] }", "f:1: notes.spacing: at least one number"},
+        {"notes = { spacing = \"a\" }", "f:1: notes.spacing: a number was expected"},
         {"nod = { }", "f:1: nod: unknown section"},
         {"port = 1", "f:1: port: unknown section"},
         {"analysis = { two = { } }", "f:1: analysis.two: unknown section"},
@@ -184,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_defaults_for_an_empty_file),
         cmocka_unit_test(gives_what_stands_in_the_file),
+        cmocka_unit_test(lets_notes_stand_and_reads_rows_of_numbers),
         cmocka_unit_test(names_file_line_key_and_what_was_expected),
         cmocka_unit_test(knows_where_a_key_stands),
         cmocka_unit_test(reads_files_without_nul_and_of_bounded_size),
