@@ -248,6 +248,27 @@ int engine_run(struct engine *engine, const struct tensor *const *inputs,
     return e != 0 ? e : plan_run(engine->plan, inputs, outputs, err);
 }
 
+const char *engine_code(void)
+{
+    return executor_version();
+}
+
+struct engine_facts engine_facts(const struct engine *engine)
+{
+    const bool bf16 = engine->bf16 && engine->executor && executor_has_avx512();
+    struct engine_facts facts = {
+        .code = engine->executor ? executor_version() : "reference",
+        .precision = bf16 ? "bf16" : "f32",
+        .threads = engine->threads,
+        .arena_bytes = engine->plan ? plan_arena_bytes(engine->plan) : 0,
+    };
+    for (size_t n = 0; engine->plan && n < engine->graph->node_count; n++) {
+        if (engine->graph->nodes[n].op)
+            facts.work += plan_work(engine->plan, n);
+    }
+    return facts;
+}
+
 static void report_value(const struct graph *g, int value, FILE *to)
 {
     char shape[120];
@@ -291,7 +312,8 @@ static void report_before(const struct graph *g, FILE *to)
 static void report_after(const struct engine *engine, FILE *to)
 {
     const struct graph *g = engine->graph;
-    const double runs = engine->runs > 0 ? (double)engine->runs : 1, peak = peak_flops();
+    const double runs = engine->runs > 0 ? (double)engine->runs : 1,
+                 peak = peak_ops(PEAK_F32);
     double seconds = 0, flops = 0;
     fprintf(to, "%4s %-16s %-24s %9s %8s %8s %6s %8s\n", "", "operator", "code", "ms",
             "MFLOP", "GFLOP/s", "peak", "MB");

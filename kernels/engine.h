@@ -71,6 +71,20 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
 int engine_run(struct engine *engine, const struct tensor *const *inputs,
                const struct tensor **outputs, struct err *err);
 
+/** How a prepared engine computes, for results to record. */
+struct engine_facts {
+    const char *code; // library, its version and instruction set; "reference"; static
+    const char
+        *precision; // what is computed in: f32 where bf16 was asked for but the CPU
+                    // has no AVX-512; static
+    int threads;
+    double work;        // multiply-adds of a run; 0 if not prepared
+    size_t arena_bytes; // of activations; 0 if not prepared
+};
+/** The code alone, of the fast executor. */
+const char *engine_code(void);
+struct engine_facts engine_facts(const struct engine *engine);
+
 /** What engine_report() prints. */
 enum engine_report { ENGINE_BEFORE, ENGINE_AFTER, ENGINE_DOT };
 /** Print the graph as read; as prepared, with what each node took in the runs so far, its

@@ -43,6 +43,11 @@ bool executor_has_avx512(void)
     return dnnl_executor_has_avx512();
 }
 
+const char *executor_version(void)
+{
+    return dnnl_executor_version();
+}
+
 /** The layouts of a node's values, to be put back. */
 struct saved {
     enum layout in[8], out;

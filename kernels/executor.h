@@ -24,6 +24,8 @@ int executor_make(void *ctx, const struct graph *graph, size_t n, struct kernel 
 bool executor_can(struct executor *executor, struct graph *graph, size_t n,
                   enum layout in, enum layout out);
 
+/** The library that it stands on, with version and instruction set; static. */
+const char *executor_version(void);
 /** Does this CPU have AVX-512, with which convolutions add residuals and know bfloat16? */
 bool executor_has_avx512(void);
 

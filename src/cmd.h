@@ -23,6 +23,7 @@ int cmd_check_config(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_release(int argc, char **argv);
 int cmd_model(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 
 struct err;
 /** "hilum COMMAND: text" to stderr; gives CMD_FAILED. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { INPUTS_MAX = 256, SHOW_RUNS = 3 };
 
@@ -297,19 +296,17 @@ static int read_options(int argc, char **argv, struct request *r)
     return 0;
 }
 
-/** libgomp reads how its threads shall wait when it loads, and without a word they burn the
- * cores that others need: so the program begins again with the word said. */
-static void wait_passively(char **argv)
+/** A precision that the CPU does not have is computed in another: nobody shall miss that. */
+static void say_precision(const struct request *r, const struct engine *engine)
 {
-    if (getenv("OMP_WAIT_POLICY"))
-        return;
-    setenv("OMP_WAIT_POLICY", "passive", 1);
-    execv("/proc/self/exe", argv - 1); // main handed us its own words from the second on
+    const struct engine_facts facts = engine_facts(engine);
+    if (r->options.precision && strcmp(r->options.precision, facts.precision) != 0)
+        fprintf(stderr, "hilum model: %s here is computed in %s: %s\n",
+                r->options.precision, facts.precision, facts.code);
 }
 
 int cmd_model(int argc, char **argv)
 {
-    wait_passively(argv);
     struct request r = {0};
     struct err err = {0};
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
@@ -321,6 +318,8 @@ int cmd_model(int argc, char **argv)
         if (read_options(argc - 1, argv + 1, &r) != 0)
             break;
         int e = engine_open(r.model, &r.options, &engine, &err);
+        if (e == 0)
+            say_precision(&r, engine);
         if (e == 0)
             e = VERBS[i].run(&r, engine, &err);
         return e == 0 ? CMD_DONE : cmd_fail("model", &err);

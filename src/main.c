@@ -2,22 +2,26 @@
 #include "src/child_main.h"
 #include "src/cmd.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
+    bool computes; // on threads of OpenMP, in this process or in its children
 } COMMANDS[] = {
-    {"serve", "receive studies, analyse them, return results: the node", cmd_serve},
-    {"run", "analyse DICOM files without a network", cmd_run},
-    {"status", "what a running node has, does and could not do", cmd_status},
-    {"send", "store DICOM files to another node", cmd_send},
-    {"replay", "try dead letters and failed jobs again", cmd_replay},
-    {"release", "take a study as complete now", cmd_release},
-    {"model", "look at, check and run networks", cmd_model},
-    {"check-config", "check a configuration file", cmd_check_config},
+    {"serve", "receive studies, analyse them, return results: the node", cmd_serve, true},
+    {"run", "analyse DICOM files without a network", cmd_run, true},
+    {"status", "what a running node has, does and could not do", cmd_status, false},
+    {"send", "store DICOM files to another node", cmd_send, false},
+    {"replay", "try dead letters and failed jobs again", cmd_replay, false},
+    {"release", "take a study as complete now", cmd_release, false},
+    {"model", "look at, check and run networks", cmd_model, true},
+    {"bench", "how fast networks run on this machine", cmd_bench, true},
+    {"check-config", "check a configuration file", cmd_check_config, false},
 };
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 
@@ -45,6 +49,16 @@ static int run_child(int argc, char **argv)
     return child_main(argv[1] + strlen(CHILD), argv[2], argv[3]);
 }
 
+/** libgomp reads how its threads shall wait when it loads, and without a word they burn the
+ * cores that others need: so the program begins again with the word said. */
+static void wait_passively(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY"))
+        return;
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
@@ -59,8 +73,11 @@ int main(int argc, char **argv)
         return CMD_DONE;
     }
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(word, COMMANDS[i].name) == 0)
-            return COMMANDS[i].run(argc - 1, argv + 1);
+        if (strcmp(word, COMMANDS[i].name) != 0)
+            continue;
+        if (COMMANDS[i].computes)
+            wait_passively(argv);
+        return COMMANDS[i].run(argc - 1, argv + 1);
     }
     if (word[0])
         fprintf(stderr, "hilum: there is no command '%s'\n", word);

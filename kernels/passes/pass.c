@@ -12,6 +12,8 @@ static const struct pass PASSES[] = {
     {"batchnorm", "takes BatchNormalization into convolutions", false, pass_batchnorm},
     {"affine", "takes factors and terms of channels into convolutions", NULL,
      pass_affine},
+    {"stride", "computes only what 1 x 1 convolutions with a stride look at", false,
+     pass_stride},
     {"residual", "adds residuals inside convolutions", false, pass_residual},
     {"activation", "applies activations inside convolutions", false, pass_activation},
     {"deconv", "makes deconvolutions in steps of their kernel 1 x 1 convolutions", true,

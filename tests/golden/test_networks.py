@@ -15,7 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from networks import NETWORKS  # noqa: E402
 
 HILUM = os.environ['HILUM']
-PASSES = ('fold', 'padding', 'batchnorm', 'affine', 'residual', 'activation', 'deconv', 'dead', 'precision', 'layout', 'share')
+PASSES = ('fold', 'padding', 'batchnorm', 'affine', 'stride', 'residual', 'activation', 'deconv', 'dead', 'precision', 'layout',
+          'share')
 
 
 class Networks(unittest.TestCase):

@@ -4,7 +4,8 @@
  *     engine_time MODEL.onnx RUNS [PASSES_OFF [EXECUTOR [THREADS [PRECISION]]]]
  *
  * Inputs are numbers in [0, 1) from a fixed sequence. Prints median and least milliseconds of the clock and of the CPU
- * and a checksum of the outputs; with HILUM_SHOW set also what each node took.
+ * and a checksum of the outputs; with HILUM_SHOW set also what each node took. With 0 RUNS it runs once for each line
+ * that it reads, as long as there are any, and answers "CLOCK_MS CPU_MS" or, where it cannot, "no REASON".
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -55,6 +56,24 @@ static int make_inputs(const struct engine *engine, struct tensor *inputs,
     return e;
 }
 
+/** Answer each line of standard input with what a run took, after one that does not count. */
+static int answer(struct engine *engine, const struct tensor *const *in,
+                  const struct tensor **out, struct err *err)
+{
+    char line[80];
+    int e = engine_run(engine, in, out, err);
+    if (e == 0)
+        printf("ready %g\n", 2 * engine_facts(engine).work / 1e9);
+    fflush(stdout);
+    while (e == 0 && fgets(line, sizeof(line), stdin)) {
+        const double start = clock_s(), cpu_start = cpu_s();
+        e = engine_run(engine, in, out, err);
+        printf("%.4f %.4f\n", (clock_s() - start) * 1e3, (cpu_s() - cpu_start) * 1e3);
+        fflush(stdout);
+    }
+    return e;
+}
+
 static int measure(const char *path, int runs, const struct engine_options *options,
                    struct err *err)
 {
@@ -69,6 +88,8 @@ static int measure(const char *path, int runs, const struct engine_options *opti
         e = make_inputs(engine, inputs, err);
     for (size_t i = 0; i < PORTS; i++)
         in[i] = &inputs[i];
+    if (e == 0 && runs == 0)
+        return answer(engine, in, out, err);
     for (int r = -1; e == 0 && r < runs; r++) {
         const double start = clock_s(), cpu_start = cpu_s();
         e = engine_run(engine, in, out, err);
@@ -109,7 +130,7 @@ int main(int argc, char **argv)
         options.threads = atoi(argv[5]);
     if (argc > 6)
         options.precision = argv[6];
-    if (runs < 1 || runs > RUNS_MAX || measure(argv[1], runs, &options, &err) != 0)
+    if (runs < 0 || runs > RUNS_MAX || measure(argv[1], runs, &options, &err) != 0)
         return fprintf(stderr, "engine_time: %s\n", err.text), 1;
     return 0;
 }
