@@ -22,6 +22,7 @@ extern "C" {
 
 struct err;
 struct dcm_receiver;
+struct dcm_tls;
 
 /* Status of a C-STORE response (PS3.4 B.2.3, PS3.7 C). */
 #define DCM_SUCCESS           0x0000
@@ -34,6 +35,7 @@ struct dcm_receiver;
 struct dcm_peer {
     char calling_ae[17], called_ae[17];
     char address[64];
+    bool is_encrypted; // by TLS
 };
 
 /** A-ASSOCIATE-RJ reasons that a hook may answer (PS3.8 9.3.4). */
@@ -69,6 +71,7 @@ struct dcm_receive_conf {
     int64_t bytes_per_s_min;   // of a data set, on average over dimse_timeout_s; 0: any
     struct scan_limits limits; // bytes_max also bounds what is written to the spool
     bool accept_private;       // private storage SOP classes too
+    const struct dcm_tls *tls; // NULL: no association is encrypted
 };
 
 /** What an association did, for the event row. */
@@ -86,13 +89,14 @@ int dcm_receiver_create(const struct dcm_receive_conf *conf,
 void dcm_receiver_destroy(struct dcm_receiver *receiver);
 
 /**
- * Serve the association on the connected socket fd until it ends; closes fd. A peer's
- * misbehaviour is an error of that association only: the receiver serves the next one.
+ * Serve the association on the connected socket fd, over TLS if is_tls, until it ends;
+ * closes fd. A peer's misbehaviour is an error of that association only: the receiver serves
+ * the next one.
  *
  * Errors: ERR_PEER (rejected, aborted, timed out, or protocol error), ERR_IO.
  * *ret is filled in any case.
  */
-int dcm_receiver_serve(struct dcm_receiver *receiver, int fd,
+int dcm_receiver_serve(struct dcm_receiver *receiver, int fd, bool is_tls,
                        struct dcm_receive_summary *ret, struct err *err);
 
 AUTO_DEFINE(dcm_receiver)

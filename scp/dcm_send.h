@@ -15,6 +15,7 @@ extern "C" {
 #endif
 
 struct err;
+struct dcm_tls;
 
 struct dcm_destination {
     const char *host;
@@ -22,6 +23,7 @@ struct dcm_destination {
     const char *called_ae, *calling_ae;
     int connect_timeout_s, dimse_timeout_s;
     uint32_t pdu_bytes;
+    const struct dcm_tls *tls; // NULL: not encrypted
 };
 
 /** Why a destination did not take something: decides whether a retry makes sense. */

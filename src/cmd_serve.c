@@ -50,7 +50,8 @@ int cmd_serve(int argc, char **argv)
         "Receives studies, decides, analyses, and sends the results; until SIGTERM or "
         "SIGINT.\n"
         "FILE: " CMD_CONFIG " if it is not given; its keys are explained in the file "
-        "that is shipped.\nLogs one line of key=value an event to stderr.\n",
+        "that is shipped.\nSIGHUP: reads FILE and the certificates anew. Logs one line "
+        "of key=value an event to stderr.\n",
         &status);
     if (status >= 0)
         return status;
@@ -65,8 +66,10 @@ int cmd_serve(int argc, char **argv)
 static void describe(const struct conf *conf)
 {
     printf("%s: correct\n", conf->path);
-    printf("  listens as %s on %s port %d, state in %s\n", conf->ae_title, conf->address,
-           conf->port, conf->state_dir);
+    printf("  listens as %s on %s port %d", conf->ae_title, conf->address, conf->port);
+    if (conf->tls.port != 0)
+        printf(", with TLS on port %d", conf->tls.port);
+    printf(", state in %s\n", conf->state_dir);
     for (size_t i = 0; i < conf->rule_count; i++) {
         const struct conf_rule *rule = &conf->rules[i];
         printf("  rule %s:", rule->name);
@@ -96,7 +99,7 @@ int cmd_check_config(int argc, char **argv)
 
     auto_(conf) struct conf *conf = NULL;
     struct err err = {0};
-    if (conf_read(config, &conf, &err) < 0)
+    if (conf_read(config, &conf, &err) < 0 || conf_check_files(conf, &err) < 0)
         return cmd_fail("check-config", &err);
     describe(conf);
     return CMD_DONE;

@@ -28,6 +28,15 @@ static void fill_node(const struct settings *s, struct conf *c)
     c->stop_timeout_s = (int)settings_int(s, "node", 0, "stop_timeout_s");
 }
 
+static void fill_tls(const struct settings *s, struct conf_tls *t)
+{
+    t->port = (int)settings_int(s, "tls", 0, "port");
+    COPY(t->certificate, settings_text(s, "tls", 0, "certificate"));
+    COPY(t->private_key, settings_text(s, "tls", 0, "private_key"));
+    COPY(t->trusted, settings_text(s, "tls", 0, "trusted"));
+    t->needs_certificate = settings_bool(s, "tls", 0, "needs_certificate");
+}
+
 static void fill_receive(const struct settings *s, struct conf *c)
 {
     c->receivers = (int)settings_int(s, "receive", 0, "receivers");
@@ -59,6 +68,7 @@ static void fill_peer(const struct settings *s, size_t i, struct conf_peer *p)
 {
     COPY(p->ae_title, settings_text(s, "peers", i, "ae_title"));
     COPY(p->address, settings_text(s, "peers", i, "address"));
+    p->tls = settings_bool(s, "peers", i, "tls");
 }
 
 static void fill_destination(const struct settings *s, size_t i,
@@ -70,6 +80,7 @@ static void fill_destination(const struct settings *s, size_t i,
     d->port = (int)settings_int(s, "destinations", i, "port");
     d->connect_timeout_s = (int)settings_int(s, "destinations", i, "connect_timeout_s");
     d->dimse_timeout_s = (int)settings_int(s, "destinations", i, "dimse_timeout_s");
+    d->tls = settings_bool(s, "destinations", i, "tls");
     d->attempts_max = (int)settings_int(s, "destinations", i, "attempts_max");
     d->backoff_first_s = (int)settings_int(s, "destinations", i, "backoff_first_s");
     d->backoff_max_s = (int)settings_int(s, "destinations", i, "backoff_max_s");
@@ -159,9 +170,31 @@ static int check_rule(const struct settings *s, const struct conf *c, size_t i,
     return 0;
 }
 
+/* What is encrypted needs all three files. Paths are absolute: the children read a copy of
+ * the configuration that lies elsewhere. */
+static int check_tls(const struct settings *s, const struct conf *c, struct err *err)
+{
+    static const char *const KEYS[] = {"certificate", "private_key", "trusted"};
+    struct dcm_tls tls;
+    const bool is_used = conf_dcm_tls(c, &tls);
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        const char *path = settings_text(s, "tls", 0, KEYS[i]);
+        if (path[0] != '/' && (is_used || path[0] != '\0'))
+            return bad(s, "tls", 0, KEYS[i], err,
+                       "the absolute path of a PEM file was expected, not", path);
+    }
+    if (c->port == 0 && c->tls.port == 0)
+        return bad(s, "node", 0, "port", err, "a port was expected, here or in", "tls");
+    if (c->port == c->tls.port)
+        return bad(s, "tls", 0, "port", err, "another port was expected than", "node's");
+    return 0;
+}
+
 static int cross_check(const struct settings *s, const struct conf *c, struct err *err)
 {
     int r = check_ae(s, "node", 0, err);
+    if (r == 0)
+        r = check_tls(s, c, err);
     if (r == 0 && c->cap_s < c->quiet_s)
         r = bad(s, "study", 0, "cap_s", err, "a time was expected of at least",
                 "study.quiet_s");
@@ -244,6 +277,7 @@ static int from_settings(const struct settings *s, const char *path, struct conf
         return r;
     COPY(c->path, path);
     fill_node(s, c);
+    fill_tls(s, &c->tls);
     fill_receive(s, c);
     fill_work(s, c);
     r = place(c, c->state_dir, "node.state_dir", err);
@@ -298,12 +332,63 @@ void conf_destroy(struct conf *conf)
     free(conf);
 }
 
+int conf_check_files(const struct conf *conf, struct err *err)
+{
+    struct dcm_tls tls;
+    return conf_dcm_tls(conf, &tls) ? dcm_tls_check(&tls, err) : 0;
+}
+
+/* What of the configuration only a new start can change; NULL: nothing of that differs. */
+static const char *fixed_difference(const struct conf *a, const struct conf *b)
+{
+    if (strcmp(a->ae_title, b->ae_title) != 0 || strcmp(a->address, b->address) != 0
+        || a->port != b->port || strcmp(a->state_dir, b->state_dir) != 0)
+        return "node";
+    if (a->tls.port != b->tls.port)
+        return "tls.port";
+    if (a->receivers != b->receivers || a->associations_max != b->associations_max)
+        return "receive.receivers or associations_max";
+    if (a->workers != b->workers)
+        return "work.workers";
+    if (a->destination_count != b->destination_count
+        || memcmp(a->destinations, b->destinations,
+                  a->destination_count * sizeof(*a->destinations))
+               != 0)
+        return "destinations";
+    return NULL;
+}
+
+int conf_renew(struct conf *live, struct conf *fresh, struct err *err)
+{
+    const char *what = fixed_difference(live, fresh);
+    if (what)
+        return err_set(err, ERR_CONFIG, "%s differs: that takes a new start", what);
+    const struct conf was = *live;
+    *live = *fresh;
+    *fresh = was;
+    // Outboxes hold on to these, which are equal.
+    struct conf_destination *destinations = live->destinations;
+    live->destinations = fresh->destinations;
+    fresh->destinations = destinations;
+    return 0;
+}
+
 struct scan_limits conf_scan_limits(const struct conf *conf)
 {
     struct scan_limits limits = SCAN_LIMITS;
     limits.bytes_max = conf->instance_bytes_max;
     limits.depth_max = conf->nesting_max;
     return limits;
+}
+
+bool conf_dcm_tls(const struct conf *conf, struct dcm_tls *ret)
+{
+    bool is_used = conf->tls.port != 0;
+    for (size_t i = 0; i < conf->destination_count; i++)
+        is_used |= conf->destinations[i].tls;
+    *ret = (struct dcm_tls){conf->tls.certificate, conf->tls.private_key,
+                            conf->tls.trusted, conf->tls.needs_certificate};
+    return is_used;
 }
 
 const struct conf_destination *conf_destination(const struct conf *conf, const char *name)

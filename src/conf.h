@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "pipeline/pipeline.h"
+#include "scp/dcm_tls.h"
 #include "scp/scan.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct conf_destination {
     char name[CONF_TEXT], ae_title[17], host[CONF_TEXT];
     int port;
     int connect_timeout_s, dimse_timeout_s;
+    bool tls;
     int attempts_max;                   // then dead letter
     int backoff_first_s, backoff_max_s; // doubled each time, with jitter
 };
@@ -32,6 +34,14 @@ struct conf_destination {
 struct conf_peer {
     char ae_title[17];
     char address[CONF_TEXT]; // numeric address, "" for any
+    bool tls;                // it must come encrypted
+};
+
+/** Encryption; paths are absolute, "" when nothing is encrypted. */
+struct conf_tls {
+    int port; // 0: no listener
+    char certificate[CONF_TEXT], private_key[CONF_TEXT], trusted[CONF_TEXT];
+    bool needs_certificate; // of peers
 };
 
 /** Which studies go to which analyses, and where the results go. */
@@ -60,7 +70,7 @@ struct conf {
 
     /* node */
     char ae_title[17], address[CONF_TEXT];
-    int port;
+    int port; // 0: no listener without TLS
     bool check_called_ae;
     char state_dir
         [CONF_TEXT]; // index, storage, spool, results and control socket live here
@@ -69,6 +79,7 @@ struct conf {
     const char *model_folders[CONF_NAMES]; // [model_folder_count], into model_paths
     size_t model_folder_count;
     int stop_timeout_s; // for what is under way when told to stop
+    struct conf_tls tls;
     struct conf_peer *peers;
     size_t peer_count;
 
@@ -105,8 +116,17 @@ int conf_read(const char *path, struct conf **ret, struct err *err);
 int conf_defaults(struct conf **ret, struct err *err);
 void conf_destroy(struct conf *conf);
 
+/** Whether the files that it names can be used. Blocks. Errors: ERR_CONFIG. */
+int conf_check_files(const struct conf *conf, struct err *err);
+/** Make live what fresh says, and fresh what live was, for a node that runs. The node's own
+ * section, ports, numbers of processes and destinations stay: they are parts of what runs.
+ * Errors: ERR_CONFIG  one of those differs, and which; nothing is changed */
+int conf_renew(struct conf *live, struct conf *fresh, struct err *err);
+
 /** What the receive section allows of an instance. */
 struct scan_limits conf_scan_limits(const struct conf *conf);
+/** Whether anything is encrypted, and then how; strings are conf's. */
+bool conf_dcm_tls(const struct conf *conf, struct dcm_tls *ret);
 /** By name, or NULL. */
 const struct conf_destination *conf_destination(const struct conf *conf,
                                                 const char *name);

@@ -31,7 +31,8 @@ static const struct settings_key NODE[] = {
     TEXT("ae_title", "HILUM", 16, "AE title under which peers call the node"),
     TEXT("address", "127.0.0.1", 64,
          "numeric IPv4 address to listen on; 0.0.0.0 for all"),
-    INT("port", 11112, 1, 65535, "", "TCP port of the DICOM listener"),
+    INT("port", 11112, 0, 65535, "",
+        "TCP port of the DICOM listener without encryption; 0: none"),
     BOOL("check_called_ae", 1, "reject associations that call another AE title"),
     TEXT("state_dir", "/var/lib/hilum", 200,
          "folder of index, storage, results and control socket; relative: to this file"),
@@ -46,6 +47,18 @@ static const struct settings_key NODE[] = {
 static const struct settings_key PEERS[] = {
     TEXT("ae_title", NULL, 16, "calling AE title that may open associations"),
     TEXT("address", "", 64, "numeric address that it must come from; \"\" for any"),
+    BOOL("tls", 0, "it must come over TLS"),
+    END,
+};
+
+static const struct settings_key TLS[] = {
+    INT("port", 0, 0, 65535, "", "TCP port of the DICOM listener with TLS; 0: none"),
+    TEXT("certificate", "", 200,
+         "our certificate, PEM file, absolute path; SIGHUP reads it anew"),
+    TEXT("private_key", "", 200, "its private key, PEM file without pass phrase"),
+    TEXT("trusted", "", 200,
+         "certificates of the authorities that sign those of peers, PEM file"),
+    BOOL("needs_certificate", 1, "a peer must show a certificate that they signed"),
     END,
 };
 
@@ -95,6 +108,7 @@ static const struct settings_key DESTINATIONS[] = {
     TEXT("ae_title", NULL, 16, "AE title of the PACS"),
     TEXT("host", NULL, 200, "its address or host name"),
     INT("port", 104, 1, 65535, "", "its TCP port"),
+    BOOL("tls", 0, "send over TLS; its certificate must be signed by tls.trusted"),
     INT("connect_timeout_s", 10, 1, 300, "s", "for a connection to come about"),
     INT("dimse_timeout_s", 60, 1, 3600, "s", "for an answer"),
     INT("attempts_max", 50, 1, 1000, "", "tries of an object before it is a dead letter"),
@@ -120,8 +134,13 @@ static const struct settings_key RULES[] = {
 };
 
 static const struct settings_section FIXED[] = {
-    {"node", false, NODE},   {"peers", true, PEERS}, {"receive", false, RECEIVE},
-    {"study", false, STUDY}, {"work", false, WORK},  {"destinations", true, DESTINATIONS},
+    {"node", false, NODE},
+    {"peers", true, PEERS},
+    {"tls", false, TLS},
+    {"receive", false, RECEIVE},
+    {"study", false, STUDY},
+    {"work", false, WORK},
+    {"destinations", true, DESTINATIONS},
     {"rules", true, RULES},
 };
 enum { FIXED_COUNT = sizeof(FIXED) / sizeof(FIXED[0]) };

@@ -31,6 +31,7 @@ struct worker {
     struct child *child; // NULL: being restarted
     struct loop_timer *restart;
     bool is_busy;
+    bool is_stale;   // is of an earlier configuration: ends when it is idle
     bool is_claimed; // the index has its job as running
 
     /* of the job */
@@ -182,6 +183,14 @@ static void close_noted(void *ctx, const struct err *err)
     jobs_kick(jobs);
 }
 
+static void renew_worker(struct worker *w)
+{
+    w->is_stale = false;
+    child_destroy(w->child);
+    w->child = NULL;
+    loop_timer_start(w->restart, 0, 0);
+}
+
 static void release(struct worker *w)
 {
     free(w->analysis);
@@ -191,6 +200,8 @@ static void release(struct worker *w)
     w->analysis = w->uid_seed = w->supersedes_seed = NULL;
     w->deadline_ms = 0;
     w->is_busy = w->is_claimed = false;
+    if (w->is_stale)
+        renew_worker(w);
 }
 
 static void close_job(void *job, const struct err *err)
@@ -318,6 +329,17 @@ static void watch(void *ctx)
     }
     if (++jobs->watches % KICK_EACH == 0)
         jobs_kick(jobs); // for a job whose claim failed
+}
+
+void jobs_renew(struct jobs *jobs)
+{
+    for (int i = 0; i < jobs->conf->workers; i++) {
+        struct worker *w = &jobs->workers[i];
+        if (w->is_busy)
+            w->is_stale = true;
+        else if (w->child)
+            renew_worker(w);
+    }
 }
 
 /* ---- queue ---- */

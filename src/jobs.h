@@ -27,6 +27,9 @@ int jobs_create(struct loop *loop, const struct conf *conf, struct store *store,
 void jobs_destroy(struct jobs *jobs);
 /** There may be queued jobs: give them to idle workers. */
 void jobs_kick(struct jobs *jobs);
+/** Replace the workers by ones that read the configuration anew; those at work, when they
+ * have done their job. */
+void jobs_renew(struct jobs *jobs);
 /** Start no further job. */
 void jobs_stop(struct jobs *jobs);
 /** Whether a job runs. */

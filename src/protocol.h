@@ -12,7 +12,7 @@ enum { CHILD_FD = 3 };
 
 enum message {
     /* receiver */
-    SERVE_ASSOCIATION = 1, // to; a connected socket comes with it
+    SERVE_ASSOCIATION = 1, // to: u32 is_tls; a connected socket comes with it
     STORE_INSTANCE,  // from: bytes instance_facts, text path, i64 size, text calling AE
     INSTANCE_STORED, // to: u32 DICOM status
     ASSOCIATION_ENDED, // from: u32 stored, refused, echoes, admitted, released; i64 bytes; text reason

@@ -25,6 +25,7 @@ enum {
     BACKLOG = 256,
     RECYCLE_AFTER = 1000,
     REASON_TEXT = 256,
+    DOORS = 2,               // plain, TLS
     TURNED_AWAY = 16,        // connections that are shut and not closed yet
     NO_DESCRIPTORS_MS = 200, // pause of accepting when the process has too many
 };
@@ -33,8 +34,17 @@ struct receiver_slot {
     struct receive *receive;
     struct child *child;  // NULL: none runs
     bool is_busy;         // serves an association
+    bool is_stale;        // is of an earlier configuration: ends when it is idle
     uint64_t association; // its number, in logs
     int served;           // associations so far: DCMTK leaks, so it is recycled
+};
+
+/* A listening socket. */
+struct door {
+    struct receive *receive;
+    bool is_tls;
+    int fd; // -1: none
+    struct loop_watch *watch;
 };
 
 struct receive {
@@ -43,8 +53,7 @@ struct receive {
     struct store *store;
     const char *const *child_arguments;
     struct receive_hooks hooks;
-    int listen_fd;
-    struct loop_watch *watch;
+    struct door doors[DOORS];
     struct loop_timer *again;     // accept again after a pause
     struct receiver_slot *slots;  // [associations_max]
     int turned_away[TURNED_AWAY]; // descriptors; a ring
@@ -141,6 +150,7 @@ static void drop_slot(struct receiver_slot *slot)
     if (slot->is_busy)
         slot->receive->active--;
     slot->is_busy = false;
+    slot->is_stale = false;
     child_destroy(slot->child);
     slot->child = NULL;
     slot->served = 0;
@@ -173,7 +183,8 @@ static void association_ended(struct receiver_slot *slot, struct msg *msg)
 
     slot->is_busy = false;
     receive->active--;
-    if (slot->served >= RECYCLE_AFTER || running(receive) > receive->conf->receivers)
+    if (slot->is_stale || slot->served >= RECYCLE_AFTER
+        || running(receive) > receive->conf->receivers)
         drop_slot(slot);
 }
 
@@ -244,11 +255,12 @@ static void turn_away(struct receive *receive, int fd)
 }
 
 /* Give the connection to a receiver; false when that one is just ending. */
-static bool give(struct receive *receive, struct receiver_slot *slot, int fd)
+static bool give(struct receive *receive, struct receiver_slot *slot, int fd, bool is_tls)
 {
     struct msg msg;
     struct err err = {0};
     msg_init(&msg, SERVE_ASSOCIATION);
+    msg_put_u32(&msg, is_tls);
     slot->is_busy =
         true; // also when it fails: until its end is told nothing else gets it
     slot->served++;
@@ -261,11 +273,11 @@ static bool give(struct receive *receive, struct receiver_slot *slot, int fd)
     return r == 0;
 }
 
-static void hand_over(struct receive *receive, int fd)
+static void hand_over(struct receive *receive, int fd, bool is_tls)
 {
     struct receiver_slot *slot;
     while ((slot = find_slot(receive))) {
-        if (give(receive, slot, fd)) {
+        if (give(receive, slot, fd, is_tls)) {
             close(fd);
             return;
         }
@@ -276,54 +288,64 @@ static void hand_over(struct receive *receive, int fd)
 static void accept_again(void *ctx)
 {
     struct receive *receive = ctx;
-    if (receive->watch)
-        loop_watch_set(receive->watch, LOOP_READABLE);
+    for (int i = 0; i < DOORS; i++) {
+        if (receive->doors[i].watch)
+            loop_watch_set(receive->doors[i].watch, LOOP_READABLE);
+    }
 }
 
 static void connection(void *ctx, int events)
 {
-    struct receive *receive = ctx;
+    struct door *door = ctx;
     (void)events;
     for (;;) {
-        const int fd = accept4(receive->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        const int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) {
-            hand_over(receive, fd);
+            hand_over(door->receive, fd, door->is_tls);
             continue;
         }
         if (errno == EINTR || errno == ECONNABORTED)
             continue;
         if (errno != EAGAIN) { // no descriptors or no memory: do not spin
             log_event(LOG_ERROR, "receive.accept", "error=\"%s\"", strerror(errno));
-            loop_watch_set(receive->watch, 0);
-            loop_timer_start(receive->again, NO_DESCRIPTORS_MS, 0);
+            loop_watch_set(door->watch, 0);
+            loop_timer_start(door->receive->again, NO_DESCRIPTORS_MS, 0);
         }
         return;
     }
 }
 
-static int listen_on(struct receive *receive, struct err *err)
+static int listen_on(struct door *door, const struct conf *conf, int port,
+                     struct err *err)
 {
-    const struct conf *conf = receive->conf;
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)conf->port)};
+                                  .sin_port = htons((uint16_t)port)};
     if (inet_pton(AF_INET, conf->address, &address.sin_addr) != 1)
         return err_set(err, ERR_CONFIG, "node.address: %.60s is no IPv4 address",
                        conf->address);
 
-    receive->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    door->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const int on = 1;
-    setsockopt(receive->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (receive->listen_fd < 0
-        || bind(receive->listen_fd, (struct sockaddr *)&address, sizeof(address)) != 0
-        || listen(receive->listen_fd, BACKLOG) != 0)
-        return err_set(err, ERR_IO, "listen on %.60s port %d: %s", conf->address,
-                       conf->port, strerror(errno));
+    setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (door->fd < 0 || bind(door->fd, (struct sockaddr *)&address, sizeof(address)) != 0
+        || listen(door->fd, BACKLOG) != 0)
+        return err_set(err, ERR_IO, "listen on %.60s port %d: %s", conf->address, port,
+                       strerror(errno));
+    const int r = loop_watch_create(door->receive->loop, door->fd, connection, door,
+                                    &door->watch, err);
+    if (r == 0)
+        loop_watch_set(door->watch, LOOP_READABLE);
+    return r;
+}
+
+static int open_doors(struct receive *receive, struct err *err)
+{
+    const struct conf *conf = receive->conf;
     int r = loop_timer_create(receive->loop, accept_again, receive, &receive->again, err);
-    if (r == 0)
-        r = loop_watch_create(receive->loop, receive->listen_fd, connection, receive,
-                              &receive->watch, err);
-    if (r == 0)
-        loop_watch_set(receive->watch, LOOP_READABLE);
+    if (r == 0 && conf->port != 0)
+        r = listen_on(&receive->doors[0], conf, conf->port, err);
+    if (r == 0 && conf->tls.port != 0)
+        r = listen_on(&receive->doors[1], conf, conf->tls.port, err);
     return r;
 }
 
@@ -336,7 +358,8 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
     auto_(receive) struct receive *receive = calloc(1, sizeof(*receive));
     if (!receive)
         return err_set(err, ERR_NOMEM, "the receivers");
-    receive->listen_fd = -1;
+    for (int i = 0; i < DOORS; i++)
+        receive->doors[i] = (struct door){.receive = receive, .is_tls = i == 1, .fd = -1};
     for (int i = 0; i < TURNED_AWAY; i++)
         receive->turned_away[i] = -1;
     receive->conf = conf;
@@ -350,7 +373,7 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
     for (int i = 0; i < conf->associations_max; i++)
         receive->slots[i].receive = receive;
 
-    int r = listen_on(receive, err);
+    int r = open_doors(receive, err);
     for (int i = 0; r == 0 && i < conf->receivers && i < conf->associations_max; i++)
         r = warm(&receive->slots[i], err);
     if (r == 0)
@@ -360,11 +383,30 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
 
 void receive_stop(struct receive *receive)
 {
-    loop_watch_destroy(receive->watch);
-    receive->watch = NULL;
-    if (receive->listen_fd >= 0)
-        close(receive->listen_fd);
-    receive->listen_fd = -1;
+    for (int i = 0; i < DOORS; i++) {
+        struct door *door = &receive->doors[i];
+        loop_watch_destroy(door->watch);
+        door->watch = NULL;
+        if (door->fd >= 0)
+            close(door->fd);
+        door->fd = -1;
+    }
+}
+
+void receive_renew(struct receive *receive)
+{
+    struct err err = {0};
+    for (int i = 0; i < receive->conf->associations_max; i++) {
+        struct receiver_slot *slot = &receive->slots[i];
+        if (!slot->child)
+            continue;
+        slot->is_stale = true;
+        if (slot->is_busy)
+            continue;
+        drop_slot(slot);
+        if (warm(slot, &err) < 0)
+            log_event(LOG_ERROR, "receiver.start", "error=\"%s\"", err.text);
+    }
 }
 
 int receive_active(const struct receive *receive)

@@ -33,6 +33,9 @@ int receive_create(struct loop *loop, const struct conf *conf, struct store *sto
                    struct receive **ret, struct err *err);
 /** Take no more connections; associations that run go on. */
 void receive_stop(struct receive *receive);
+/** Replace the receivers by ones that read configuration and certificates anew; those that
+ * serve an association, when it has ended. */
+void receive_renew(struct receive *receive);
 /** Associations that run. */
 int receive_active(const struct receive *receive);
 /** Whether a file that a receiver kept could not be indexed: the next start must look. */

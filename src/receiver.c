@@ -36,6 +36,7 @@ static bool is_known_peer(const struct conf *conf, const struct dcm_peer *peer)
     for (size_t i = 0; i < conf->peer_count; i++) {
         const struct conf_peer *known = &conf->peers[i];
         if (strcmp(known->ae_title, peer->calling_ae) == 0
+            && (peer->is_encrypted || !known->tls)
             && (known->address[0] == '\0' || strcmp(known->address, peer->address) == 0))
             return true;
     }
@@ -215,6 +216,7 @@ static int serve_all(struct dcm_receiver *receiver)
         int fd = -1;
         const int r = msg_read(CHILD_FD, &msg, &fd);
         const uint32_t type = msg.type;
+        const bool is_tls = r == 1 && msg_get_u32(&msg) != 0;
         msg_finish(&msg);
         if (r <= 0)
             return r == 0 ? 0 : 1;
@@ -223,7 +225,7 @@ static int serve_all(struct dcm_receiver *receiver)
 
         struct dcm_receive_summary sum;
         struct err err = {0};
-        dcm_receiver_serve(receiver, fd, &sum, &err);
+        dcm_receiver_serve(receiver, fd, is_tls, &sum, &err);
         if (tell_end(&sum, err.text) != 0)
             return 1;
     }
@@ -239,6 +241,8 @@ int receiver_main(const struct conf *conf)
     int rc = file_join(conf->state_dir, "storage", r.storage, &err);
     if (rc == 0)
         rc = file_join(conf->state_dir, "spool", spool, &err);
+    struct dcm_tls tls;
+    const bool is_tls = conf_dcm_tls(conf, &tls);
     const struct dcm_receive_hooks hooks = {admit, stored, refused, &r};
     struct dcm_receive_conf receive = {
         .spool = spool,
@@ -249,6 +253,7 @@ int receiver_main(const struct conf *conf)
         .bytes_per_s_min = conf->bytes_per_s_min,
         .limits = r.limits,
         .accept_private = conf->accept_private,
+        .tls = is_tls && conf->tls.port != 0 ? &tls : NULL,
     };
     if (rc == 0)
         rc = make_folders(&r, &err);

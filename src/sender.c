@@ -43,6 +43,8 @@ static bool sent(void *ctx, size_t index, const struct dcm_send_outcome *outcome
 static void send_batch(const struct conf *conf, const struct conf_destination *to,
                        struct batch *batch)
 {
+    struct dcm_tls tls;
+    conf_dcm_tls(conf, &tls);
     const struct dcm_destination destination = {
         .host = to->host,
         .port = (uint16_t)to->port,
@@ -51,6 +53,7 @@ static void send_batch(const struct conf *conf, const struct conf_destination *t
         .connect_timeout_s = to->connect_timeout_s,
         .dimse_timeout_s = to->dimse_timeout_s,
         .pdu_bytes = SEND_PDU_BYTES,
+        .tls = to->tls ? &tls : NULL,
     };
     struct err err = {0};
     // Each object's outcome is told by sent(); the error repeats them.

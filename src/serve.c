@@ -25,7 +25,7 @@
 enum { STOP_POLL_MS = 100, STATUS_ROWS_MAX = 10000 };
 
 struct node {
-    const struct conf *conf;
+    struct conf *conf;
     const char *child_arguments[3];
     struct loop *loop;
     struct state *state;
@@ -151,6 +151,33 @@ static void request(void *ctx, struct control *control, int64_t asker, struct ms
         control_answer(control, asker, ERR_UNSUPPORTED, "not a request of this version");
 }
 
+/* ---- a new configuration ---- */
+
+/* SIGHUP: what runs goes on as it began; what starts from now on goes by the new one. */
+static void reload(void *ctx, int signo)
+{
+    struct node *node = ctx;
+    auto_(conf) struct conf *fresh = NULL;
+    struct err err = {0};
+    (void)signo;
+    int r = conf_read(node->conf->path, &fresh, &err);
+    if (r == 0)
+        r = conf_check_files(fresh, &err);
+    if (r == 0)
+        r = conf_renew(node->conf, fresh, &err);
+    if (r == 0)
+        r = state_keep_conf(node->state, node->conf->path, &err);
+    if (r < 0) {
+        event_note(node->store, LOG_ERROR, "node.reload", "kept=1 error=\"%s\"",
+                   err.text);
+        return;
+    }
+    receive_renew(node->receive);
+    jobs_renew(node->jobs);
+    event_note(node->store, LOG_INFO, "node.reload", "rules=%zu peers=%zu",
+               node->conf->rule_count, node->conf->peer_count);
+}
+
 /* ---- the end ---- */
 
 /* Whether what is under way has ended, or has had its time. */
@@ -192,7 +219,9 @@ static int start(struct node *node, struct err *err)
     const struct receive_hooks receiving = {instance_stored, node};
     const struct control_hooks controlling = {request, node};
     const struct scan_limits limits = conf_scan_limits(conf);
-    int r = loop_create(&node->loop, err);
+    int r = conf_check_files(conf, err);
+    if (r == 0)
+        r = loop_create(&node->loop, err);
     if (r == 0)
         r = state_create(conf->state_dir, &node->state, err);
     if (r == 0)
@@ -222,6 +251,8 @@ static int start(struct node *node, struct err *err)
         r = receive_create(node->loop, conf, node->store, node->child_arguments,
                            &receiving, &node->receive, err);
     if (r == 0)
+        r = loop_on_signal(node->loop, SIGHUP, reload, node, err);
+    if (r == 0)
         r = loop_on_signal(node->loop, SIGTERM, stop, node, err);
     return r == 0 ? loop_on_signal(node->loop, SIGINT, stop, node, err) : r;
 }
@@ -246,7 +277,7 @@ static void finish(struct node *node)
     state_destroy(node->state);
 }
 
-int serve(const struct conf *conf, struct err *err)
+int serve(struct conf *conf, struct err *err)
 {
     struct node node = {
         .conf = conf,

@@ -14,6 +14,6 @@ struct err;
  * Errors: ERR_IO (port or state folder cannot be had), ERR_FORMAT (index of a newer version),
  * ERR_NOMEM. 0 after an orderly end.
  */
-int serve(const struct conf *conf, struct err *err);
+int serve(struct conf *conf, struct err *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "scp/dcm/net.hh"
 #include "scp/dcm/part10.hh"
 #include "scp/dcm/patience.hh"
+#include "scp/dcm/tls.hh"
 
 #include <cerrno>
 #include <cstdio>
@@ -30,6 +31,7 @@ struct dcm_receiver {
     T_ASC_Network *network;
     unsigned long files; // temporary ones so far: names them
     dcm::patience patience;
+    std::unique_ptr<DcmTLSTransportLayer> tls; // NULL: none
 };
 
 namespace
@@ -153,8 +155,9 @@ int open_association(association &a, err *err)
     receiver->patience.begin(a.fd, receiver->conf.association_timeout_s);
     receiver->patience.expect_whole(receiver->conf.dimse_timeout_s);
     dcmExternalSocketHandle.set(a.fd);
-    OFCondition cond = ASC_receiveAssociation(
-        receiver->network, &a.asc, static_cast<long>(receiver->conf.pdu_bytes));
+    OFCondition cond = ASC_receiveAssociation(receiver->network, &a.asc,
+                                              static_cast<long>(receiver->conf.pdu_bytes),
+                                              nullptr, nullptr, a.sum->peer.is_encrypted);
     if (cond.bad())
         return err_set(err, ERR_PEER, "no association came about: %s", cond.text());
 
@@ -391,6 +394,11 @@ int dcm_receiver_create(const dcm_receive_conf *conf, const dcm_receive_hooks *h
             NET_ACCEPTOR, 0, conf->idle_timeout_s, &receiver->network);
         if (cond.bad())
             return err_set(err, ERR_IO, "network: %s", cond.text());
+        if (conf->tls) {
+            receiver->tls = dcm::make_layer(*conf->tls, NET_ACCEPTOR);
+            receiver->conf.tls = nullptr;
+            ASC_setTransportLayer(receiver->network, receiver->tls.get(), OFFalse);
+        }
         *ret = receiver.release();
         return 0;
     });
@@ -404,9 +412,11 @@ void dcm_receiver_destroy(dcm_receiver *receiver)
     delete receiver;
 }
 
-int dcm_receiver_serve(dcm_receiver *receiver, int fd, dcm_receive_summary *ret, err *err)
+int dcm_receiver_serve(dcm_receiver *receiver, int fd, bool is_tls,
+                       dcm_receive_summary *ret, err *err)
 {
     *ret = {};
+    ret->peer.is_encrypted = is_tls;
     return dcm::guard(err, [&] {
         const int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "scp/dcm/guard.hh"
 #include "scp/dcm/net.hh"
+#include "scp/dcm/tls.hh"
 #include "scp/scan.h"
 
 #include <memory>
@@ -24,6 +25,7 @@ struct item {
 };
 
 struct connection {
+    std::unique_ptr<DcmTLSTransportLayer> tls; // outlives network and asc
     T_ASC_Network *network = nullptr;
     T_ASC_Association *asc = nullptr;
 
@@ -72,18 +74,23 @@ std::string connect_text(const OFCondition &cond, T_ASC_Parameters *params)
     return std::string("association rejected: ") + text.c_str();
 }
 
+/* Throws failure when the certificates cannot be used. */
 OFCondition open_network(connection &c, const dcm_destination *to,
                          T_ASC_Parameters **params)
 {
     dcmConnectionTimeout.set(to->connect_timeout_s);
+    if (to->tls)
+        c.tls = dcm::make_layer(*to->tls, NET_REQUESTOR);
     OFCondition cond =
         ASC_initializeNetwork(NET_REQUESTOR, 0, to->dimse_timeout_s, &c.network);
+    if (cond.good() && c.tls)
+        cond = ASC_setTransportLayer(c.network, c.tls.get(), OFFalse);
     if (cond.good())
         cond = ASC_createAssociationParameters(params, static_cast<long>(to->pdu_bytes));
     if (cond.bad())
         return cond;
     ASC_setAPTitles(*params, to->calling_ae, to->called_ae, nullptr);
-    ASC_setTransportLayerType(*params, OFFalse);
+    ASC_setTransportLayerType(*params, to->tls != nullptr);
     const std::string host = std::string(to->host) + ":" + std::to_string(to->port);
     return ASC_setPresentationAddresses(*params, OFStandard::getHostName().c_str(),
                                         host.c_str());
@@ -171,7 +178,13 @@ int send_items(sending &s, const std::vector<item> &items, err *err)
 {
     connection c;
     T_ASC_Parameters *params = nullptr;
-    OFCondition cond = open_network(c, s.to, &params);
+    OFCondition cond;
+    try {
+        cond = open_network(c, s.to, &params);
+    } catch (const dcm::failure &e) {
+        tell_rest(s, items, 0, DCM_SEND_UNREACHABLE, e.what());
+        return err_set(err, ERR_PEER, "%s", e.what());
+    }
     if (cond.good())
         cond = propose(params, items);
     if (cond.good())

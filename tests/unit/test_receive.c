@@ -161,7 +161,7 @@ static void *send_all(void *ctx)
     struct fixture *f = ctx;
     const char *paths[FILES_MAX];
     const struct dcm_destination to = {
-        "127.0.0.1", (uint16_t)f->conf->port, "HILUM", "TEST", 5, 5, 131072};
+        "127.0.0.1", (uint16_t)f->conf->port, "HILUM", "TEST", 5, 5, 131072, NULL};
     for (size_t i = 0; i < f->count; i++)
         paths[i] = f->paths[i];
     dcm_send(&to, paths, f->count, was_sent, f, NULL);
