@@ -1,5 +1,6 @@
 #include "kernels/work.h"
 
+#include "kernels/ops/einsum.h"
 #include "kernels/ops/op.h"
 
 #include <string.h>
@@ -58,6 +59,8 @@ double work_of(const struct op_call *call)
     if (is(call, "ConvTranspose") && call->in[1] && call->in[1]->rank > 1)
         return count_of(call->in[0]) * count_of(call->in[1])
                / (double)(call->in[1]->dim[0] > 0 ? call->in[1]->dim[0] : 1);
+    if (is(call, "Einsum"))
+        return einsum_work(call);
     if (is(call, "NonMaxSuppression"))
         return in * in;
     if (is(call, "Proposal")) // each box against those that stay

@@ -7,7 +7,7 @@
 // One word a file; each defines op_<word>_rows, which ends with an empty row.
 // clang-format off
 #define FILES(X)                                                                   \
-    X(binary) X(boxes) X(constant) X(conv) X(deconv) X(fused) X(gather) X(logic) X(matmul)  \
+    X(binary) X(boxes) X(constant) X(conv) X(deconv) X(einsum) X(fused) X(gather) X(logic) X(matmul)  \
     X(move) X(norm) X(pool) X(quant) X(reduce) X(regions) X(reshape) X(resize) X(slice)       \
     X(softmax) X(unary)
 // clang-format on
