@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "pipeline/ct_perfusion/ct_options.h"
 #include "pipeline/ct_perfusion/ct_wants.h"
+#include "pipeline/perfusion/motion_anatomy.h"
 #include "pipeline/perfusion/perfusion_job.h"
 
 #include <stdlib.h>
@@ -45,6 +46,8 @@ static int stage_motion(struct perfusion_job *job, struct err *err)
         return r;
     r = motion_correct(job->motion, cine, job->options.motion_worth_mm, job->in->threads,
                        err);
+    if (r == 0)
+        r = motion_anatomy_subtract(job->motion, cine, job->in->threads, err);
     return r < 0
                ? r
                : quality_of_motion(job->result, job->motion, &job->options.quality, err);

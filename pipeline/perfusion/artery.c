@@ -136,7 +136,9 @@ static float quantile(const struct search *s, size_t offset, double share, float
     return median_kth(work, s->count, (size_t)(share * (double)(s->count - 1)));
 }
 
-/** High, brief and early. */
+/**
+ * High, brief and early; and of large area: an artery that left its slice when the head moved is brief too.
+ */
 static void score_arteries(struct search *s, float *work)
 {
     const float rough =
@@ -147,7 +149,9 @@ static void score_arteries(struct search *s, float *work)
         const bool is_bad = c->width_s > AIF_WIDTH_MAX_S || c->width_s <= 0.0f
                             || c->unrest > AIF_UNREST_MAX || c->roughness > rough
                             || c->ttp_s <= start_s + 1.0f || !is_washed_out(s, c);
-        s->found[i].score = is_bad ? 0.0f : c->peak / (c->width_s * (c->ttp_s - start_s));
+        s->found[i].score =
+            is_bad ? 0.0f
+                   : c->peak * fmaxf(c->area, 0.0f) / (c->width_s * (c->ttp_s - start_s));
     }
 }
 

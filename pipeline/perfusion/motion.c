@@ -1,6 +1,7 @@
 #include "pipeline/perfusion/motion.h"
 
 #include "base/err.h"
+#include "kernels/clones.h"
 #include "kernels/median.h"
 #include "kernels/morph.h"
 #include "pipeline/lib/parallel.h"
@@ -19,7 +20,7 @@ const struct motion_options MOTION_CT = {.lo = -200.0,
                                          .hi = 400.0,
                                          .gradient_min = 15.0,
                                          .near_mm = 14.0,
-                                         .rim_mm = 4.0,
+                                         .rim_mm = 0.5,
                                          .residual_least = 8.0};
 
 enum { LEVELS = 2, NEIGHBOURS = 5 };
@@ -31,27 +32,77 @@ struct estimating {
     struct rigid *levels[LEVELS]; // coarse, fine; NULL: too few edges
     struct rigid_shape shapes[LEVELS];
     size_t blocks[LEVELS];
-    float *work; // [threads][fine volume]
+    float *work; // [threads][fine volume and two planes]
 };
 
-/** Mean over block x block of each plane; planes of src lie src_step apart. */
-static void shrink(const float *src, size_t src_nx, size_t src_step, size_t block,
-                   const struct rigid_shape *to, float *dst)
+/** Mean of the clipped values of a block of rows, block of each row. */
+KERNEL_CLONES static void shrink_row(const float *restrict src, size_t src_nx,
+                                     size_t block, size_t nx, float lo, float hi,
+                                     float *restrict dst)
 {
     const float scale = 1.0f / (float)(block * block);
-    for (size_t z = 0; z < to->nz; z++) {
-        for (size_t y = 0; y < to->ny; y++) {
-            for (size_t x = 0; x < to->nx; x++) {
-                const float *p = src + z * src_step + y * block * src_nx + x * block;
-                float sum = 0.0f;
-                for (size_t v = 0; v < block; v++) {
-                    for (size_t u = 0; u < block; u++)
-                        sum += p[v * src_nx + u];
-                }
-                *dst++ = sum * scale;
+    memset(dst, 0, nx * sizeof(*dst));
+    for (size_t v = 0; v < block; v++, src += src_nx) {
+        for (size_t u = 0; u < block; u++) {
+            for (size_t x = 0; x < nx; x++) {
+                const float value = src[x * block + u];
+                dst[x] += value < lo ? lo : value > hi ? hi : value;
             }
         }
     }
+    for (size_t x = 0; x < nx; x++)
+        dst[x] *= scale;
+}
+
+/** ret = (a + 2 b + c) / 4 */
+KERNEL_CLONES static void blend(const float *a, const float *b, const float *c, size_t n,
+                                float *ret)
+{
+    for (size_t x = 0; x < n; x++)
+        ret[x] = 0.25f * (a[x] + c[x]) + 0.5f * b[x];
+}
+
+/**
+ * Blur in place by 1 2 1 along one axis: n runs of size floats, step apart; the end ones stay. was: float [2][size].
+ */
+static void blur_along(float *v, size_t n, size_t step, size_t size, float *was)
+{
+    float *before = was, *here = was + size; // as they were before the blur
+    if (n < 3)
+        return;
+    memcpy(before, v, size * sizeof(*v));
+    for (size_t i = 1; i + 1 < n; i++) {
+        float *at = v + i * step;
+        memcpy(here, at, size * sizeof(*v));
+        blend(before, here, at + step, size, at);
+        float *next = before;
+        before = here;
+        here = next;
+    }
+}
+
+/**
+ * A frame as it is aligned: clipped, shrunk by block x block of each plane, and blurred by 1 2 1 along all axes, so
+ * that interpolation between its voxels, which blurs as well, changes it little. Planes of src lie src_step
+ * apart. was: float [2][to plane].
+ */
+static void shrink(const struct motion_options *o, const float *src, size_t src_nx,
+                   size_t src_step, size_t block, const struct rigid_shape *to,
+                   float *was, float *dst)
+{
+    const size_t nx = to->nx, ny = to->ny;
+    for (size_t z = 0; z < to->nz; z++) {
+        float *plane = dst + z * nx * ny;
+        for (size_t y = 0; y < ny; y++) {
+            shrink_row(src + z * src_step + y * block * src_nx, src_nx, block, nx,
+                       (float)o->lo, (float)o->hi, was);
+            memcpy(plane + y * nx, was, nx * sizeof(*was));
+            if (nx > 2)
+                blend(was, was + 1, was + 2, nx - 2, plane + y * nx + 1);
+        }
+        blur_along(plane, ny, nx, nx, was);
+    }
+    blur_along(dst, to->nz, nx * ny, nx * ny, was);
 }
 
 static struct rigid_shape shape_of(const struct cine *cine, size_t block)
@@ -113,7 +164,8 @@ static int make_level(struct estimating *e, int level, const struct head *head,
     int r = near_brain(e->cine, head, e->options, s, e->blocks[level], &mask, err);
     if (r < 0)
         return r;
-    shrink(reference, e->cine->nx, cine_plane(e->cine), e->blocks[level], s, e->work);
+    shrink(e->options, reference, e->cine->nx, cine_plane(e->cine), e->blocks[level], s,
+           e->work + s->nx * s->ny * s->nz, e->work);
     r = rigid_create(s, e->work, mask, &options, &e->levels[level], err);
     free(mask);
     return r == ERR_NOTFOUND ? 0 : r;
@@ -124,14 +176,16 @@ static int align_frame(void *ctx, size_t t, size_t worker, struct err *err)
     (void)err;
     const struct estimating *e = ctx;
     const struct rigid_shape *fine = &e->shapes[LEVELS - 1];
-    float *work = e->work + worker * fine->nx * fine->ny * fine->nz;
+    const size_t volume = fine->nx * fine->ny * fine->nz;
+    float *work = e->work + worker * (volume + 2 * fine->nx * fine->ny);
     struct motion *m = e->motion;
     m->poses[t] = RIGID_STILL;
     for (int l = 0; l < LEVELS; l++) {
         if (!e->levels[l])
             continue;
-        shrink(cine_frame(e->cine, 0, t), e->cine->nx, cine_plane(e->cine) * e->cine->nt,
-               e->blocks[l], &e->shapes[l], work);
+        shrink(e->options, cine_frame(e->cine, 0, t), e->cine->nx,
+               cine_plane(e->cine) * e->cine->nt, e->blocks[l], &e->shapes[l],
+               work + volume, work);
         m->residual[t] = (float)rigid_align(e->levels[l], work, &m->poses[t]);
     }
     const double *shift = m->poses[t].t_mm;
@@ -187,8 +241,9 @@ static int motion_create(size_t nt, struct motion **ret, struct err *err)
     m->rotation_deg = calloc(nt, sizeof(float));
     m->residual = calloc(nt, sizeof(float));
     m->is_rejected = calloc(nt, 1);
+    m->is_across = calloc(nt, 1);
     if (!m->poses || !m->translation_mm || !m->rotation_deg || !m->residual
-        || !m->is_rejected)
+        || !m->is_rejected || !m->is_across)
         return err_set(err, ERR_NOMEM, "motion of %zu frames", nt);
     *ret = take(m);
     return 0;
@@ -223,8 +278,8 @@ int motion_estimate(const struct cine *cine, const struct head *head,
         e.shapes[l] = shape_of(cine, e.blocks[l]);
     }
     const size_t workers = threads < 1 ? 1 : (size_t)threads;
-    const size_t volume = cine->nx / block * (cine->ny / block) * cine->nz;
-    e.work = malloc(workers * volume * sizeof(*e.work));
+    const size_t plane = cine->nx / block * (cine->ny / block);
+    e.work = malloc(workers * plane * (cine->nz + 2) * sizeof(*e.work));
     if (!e.work)
         return err_set(err, ERR_NOMEM, "volumes for motion");
     r = estimate(&e, head, reference, threads, err);
@@ -280,7 +335,8 @@ static int correct_frame(void *ctx, size_t t, size_t worker, struct err *err)
     float *work = c->work + worker * 2 * plane * c->shape.nz;
     double plane_mm, across_mm;
     farthest(&c->shape, &c->motion->poses[t], &plane_mm, &across_mm);
-    if (across_mm > ACROSS * c->shape.spacing_mm[2])
+    c->motion->is_across[t] = across_mm > ACROSS * c->shape.spacing_mm[2];
+    if (c->motion->is_across[t])
         correct_across(c, t, work);
     if (plane_mm < LEAST_MM)
         return 0;
@@ -348,5 +404,6 @@ void motion_destroy(struct motion *motion)
     free(motion->rotation_deg);
     free(motion->residual);
     free(motion->is_rejected);
+    free(motion->is_across);
     free(motion);
 }

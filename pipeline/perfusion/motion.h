@@ -27,6 +27,7 @@ struct motion {
     float *rotation_deg;      // [nt]
     float *residual;          // [nt] root mean square difference after alignment
     uint8_t *is_rejected;     // [nt] residual over 2 x that of frames before and after
+    uint8_t *is_across;       // [nt] 1: resampled across slices too
     size_t rejected;
     double max_mm, max_deg; // of the frames that are kept
     bool is_corrected;      // frames were resampled
