@@ -33,7 +33,8 @@ struct pixel_facts {
     int bits_allocated, bits_stored, high_bit, samples;
     bool is_signed;
     char photometric[FACTS_CODE];
-    double slope, intercept; // of the modality LUT; 1 and 0 when absent
+    double slope, intercept; // of the rescale; 1 and 0 when absent
+    bool has_lut;      // a table (Modality LUT Sequence) stands in place of the rescale
     int64_t offset;    // of the first pixel byte in the file; FACTS_NONE if encapsulated
     int64_t length;    // bytes of native pixel data
     int64_t fragments; // of the first item of encapsulated pixel data; else FACTS_NONE

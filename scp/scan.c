@@ -29,7 +29,8 @@ const struct scan_limits SCAN_LIMITS = {
 static const uint32_t UNDEFINED = 0xffffffffu;
 static const uint32_t ITEM = 0xfffee000u, ITEM_END = 0xfffee00du,
                       SEQUENCE_END = 0xfffee0ddu;
-static const uint32_t PIXEL_DATA = 0x7fe00010u, FRAME_ANATOMY = 0x00209071u;
+static const uint32_t PIXEL_DATA = 0x7fe00010u, FRAME_ANATOMY = 0x00209071u,
+                      MODALITY_LUT = 0x00283000u;
 
 enum kind { DATASET, SEQUENCE, ITEM_OF };
 
@@ -153,6 +154,7 @@ static int push(struct scan *s, enum kind kind, uint32_t tag, uint32_t length,
         end = s->at + length;
     }
     const size_t bound = end == SIZE_MAX ? outer->bound : end;
+    s->raw.has_lut |= s->depth == 0 && tag == MODALITY_LUT;
     s->levels[++s->depth] = (struct level){kind, tag, end, bound, is_implicit};
     return 0;
 }

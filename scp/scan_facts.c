@@ -299,6 +299,7 @@ static int fill_pixels(const struct scan_raw *raw, struct pixel_facts *ret,
     ret->is_signed = us_value(raw, REPRESENTATION, 0) == 1;
     ret->slope = decimal(raw, SLOPE, 1.0);
     ret->intercept = decimal(raw, INTERCEPT, 0.0);
+    ret->has_lut = raw->has_lut;
     ASCII(raw, PHOTOMETRIC, ret->photometric);
     if (ret->bits_stored < 1 || ret->bits_stored > ret->bits_allocated
         || ret->high_bit >= ret->bits_allocated)

@@ -25,6 +25,7 @@ struct scan_raw {
     int64_t pixel_offset, pixel_length;
     int64_t fragments; // offset of the first item of encapsulated pixel data
     bool is_encapsulated, has_pixels, is_big;
+    bool has_lut;     // a Modality LUT Sequence
     bool is_native;   // by the transfer syntax pixels are not compressed
     uint32_t doubled; // tag of an identifier that was met twice and differs; 0: none
     enum scan_syntax syntax;

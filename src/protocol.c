@@ -57,6 +57,7 @@ void protocol_seal_facts(struct instance_facts *facts)
     SEAL(facts->kernel);
     SEAL(facts->pixels.photometric);
     seal_flag(&facts->pixels.is_signed);
+    seal_flag(&facts->pixels.has_lut);
     seal_flag(&facts->plane.is_valid);
     seal_stack(&facts->stack);
 }

@@ -1,5 +1,8 @@
 #include "scp/dcm/pixels.hh"
 
+#include "scp/dcm/net.hh"
+#include "scp/dcm_j2k.h"
+
 #include <cstring>
 #include <utility>
 
@@ -260,6 +263,21 @@ const uint8_t *decode(dcm::pixel_file &file, size_t frame)
     return room.data();
 }
 
+const uint8_t *decode_j2k(dcm::pixel_file &file, size_t frame)
+{
+    const std::vector<uint8_t> data = read_fragments(file, frame);
+    std::vector<uint8_t> &room = scratch(frame_bytes(file.pixels));
+    err why = {};
+    const int r =
+        dcm_j2k_decode(data.data(), data.size(), &file.pixels, room.data(), &why);
+    if (r == ERR_NOMEM)
+        throw std::bad_alloc();
+    if (r < 0)
+        throw dcm::failure(static_cast<err_code>(r),
+                           std::string("pixels cannot be decoded: ") + why.text);
+    return room.data();
+}
+
 /* ---- a whole data set, where nothing smaller will do: deflated ---- */
 
 const uint8_t *read_whole(const dcm::pixel_file &file, size_t frame)
@@ -297,22 +315,46 @@ dcm::pixel_file::pixel_file(const char *name, const instance_facts &facts)
 {
 }
 
-bool dcm::can_read(const instance_facts &facts)
+const char *dcm::why_not_read(const instance_facts &facts)
 {
     const pixel_facts &p = facts.pixels;
-    return p.rows > 0 && p.rows <= MATRIX_MAX && p.columns <= MATRIX_MAX && p.samples == 1
-           && (p.bits_allocated == 8 || p.bits_allocated == 16);
+    if (p.rows <= 0)
+        return "no pixels";
+    if (!takes_syntax(facts.transfer_syntax))
+        return "a transfer syntax that is not read (video, or unknown)";
+    if (p.has_lut)
+        return "a modality LUT in place of a rescale";
+    if (p.samples != 1)
+        return "colour";
+    if (p.bits_allocated != 8 && p.bits_allocated != 16)
+        return "other than 8 or 16 bits allocated";
+    return p.rows <= MATRIX_MAX && p.columns <= MATRIX_MAX
+               ? nullptr
+               : "a matrix beyond 8192 x 8192";
 }
+
+namespace
+{
+
+const uint8_t *read_stored(dcm::pixel_file &file, size_t frame)
+{
+    const pixel_facts &p = file.pixels;
+    if (p.fragments >= 0)
+        return dcm_j2k_is_syntax(file.syntax.c_str()) ? decode_j2k(file, frame)
+                                                      : decode(file, frame);
+    // Bytes of big endian lie swapped within words, which DCMTK knows how to tell.
+    if (p.offset < 0 || (is_big(file) && p.bits_allocated == 8))
+        return read_whole(file, frame);
+    return read_native(file, frame);
+}
+
+} // namespace
 
 int dcm::read_pixels(pixel_file &file, size_t frame, double slope, double intercept,
                      float *dst, err *err)
 {
     const pixel_facts &p = file.pixels;
-    const bool is_swapped_bytes = is_big(file) && p.bits_allocated == 8;
-    const uint8_t *stored = p.fragments >= 0 ? decode(file, frame)
-                            : p.offset >= 0 && !is_swapped_bytes
-                                ? read_native(file, frame)
-                                : read_whole(file, frame);
-    return to_float(stored, static_cast<size_t>(p.rows) * static_cast<size_t>(p.columns),
-                    p, slope, intercept, dst, err);
+    return to_float(read_stored(file, frame),
+                    static_cast<size_t>(p.rows) * static_cast<size_t>(p.columns), p,
+                    slope, intercept, dst, err);
 }

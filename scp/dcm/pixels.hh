@@ -39,9 +39,9 @@ struct pixel_file {
     std::unique_ptr<failure> broken;    // why they could not be read
 };
 
-/** Whether such pixels can be read: monochrome, 8 or 16 bits, of a sane size and a transfer
- * syntax that there is a decoder for. */
-bool can_read(const instance_facts &facts);
+/** Why pixels of that kind cannot be read, for people; nullptr when they can: monochrome, 8 or
+ * 16 bits, of a sane size and a transfer syntax that there is a decoder for. */
+const char *why_not_read(const instance_facts &facts);
 
 /**
  * Frame (from 0) of file as stored * slope + intercept.

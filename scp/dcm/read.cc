@@ -43,11 +43,20 @@ void finish(series *series)
 
 /* ---- which instances ---- */
 
+/* Why an instance is left out; nullptr: it is not. */
+const char *why_left_out(const instance_facts &f)
+{
+    if (const char *why = dcm::why_not_read(f))
+        return why;
+    // Several frames without functional groups have no place each.
+    const bool has_frames =
+        scan_is_enhanced(f.sop_class) ? f.stack.frames > 0 : f.pixels.frames == 1;
+    return f.plane.is_valid && has_frames ? nullptr : "no geometry";
+}
+
 bool is_usable(const instance_facts &f)
 {
-    // Several frames without functional groups have no place each.
-    return dcm::can_read(f) && f.plane.is_valid
-           && (scan_is_enhanced(f.sop_class) ? f.stack.frames > 0 : f.pixels.frames == 1);
+    return why_left_out(f) == nullptr;
 }
 
 /* The matrix that most have. */
@@ -180,7 +189,8 @@ int dcm_read_series(const instance_facts *facts, const char *const *paths, size_
     return dcm::guard(err, [&] {
         const std::vector<size_t> chosen = choose(facts, count);
         if (chosen.empty())
-            return err_set(err, ERR_UNSUPPORTED, "no images with geometry");
+            return err_set(err, ERR_UNSUPPORTED, "no image can be used: %s",
+                           count ? why_left_out(facts[0]) : "there is none");
         owned_series s = make_series(facts, chosen);
         auto from = std::make_unique<source>();
         describe(s.get(), facts[chosen[0]]);
