@@ -25,6 +25,7 @@ extern "C" {
 struct patient_facts {
     char name[FACTS_TEXT], id[FACTS_TEXT], issuer[FACTS_TEXT];
     char birth_date[FACTS_CODE], sex[FACTS_CODE];
+    double height_m, weight_kg; // NAN where the object lacks them
 };
 
 /** How the pixels lie in the file; valid when rows > 0. */
@@ -63,6 +64,7 @@ struct time_facts {
     double trigger_ms;     // TriggerTime, or NominalCardiacTriggerDelayTime
     int temporal_position; // TemporalPositionIdentifier, or Index
     int acquisition_number, instance_number;
+    double rr_ms; // of the heart: NominalInterval, else 60000 / HeartRate
 };
 
 struct instance_facts {

@@ -33,9 +33,11 @@ struct series {
     char modality[FACTS_CODE], body_part[FACTS_CODE];
     char (*series_uids)[FACTS_UID]; // [series_count]
     size_t series_count;
-    size_t nx, ny;               // columns, rows: the same for all frames
-    double echo_time_ms;         // NAN when absent
-    struct series_frame *frames; // [frame_count]
+    size_t nx, ny;                // columns, rows: the same for all frames
+    double echo_time_ms;          // NAN when absent
+    char patient_sex[FACTS_CODE]; // "M", "F", "O" or ""
+    double height_m, weight_kg;   // NAN when absent
+    struct series_frame *frames;  // [frame_count]
     size_t frame_count;
 
     /* Set by the maker: how pixels are fetched, and how it is taken down. */

@@ -35,12 +35,16 @@ enum wanted {
     ISSUER,
     BIRTH_DATE,
     SEX,
+    HEIGHT,
+    WEIGHT,
     CONTRAST_AGENT,
     BODY_PART,
     THICKNESS,
     ECHO_TIME,
     PROTOCOL,
     TRIGGER_TIME,
+    NOMINAL_INTERVAL,
+    HEART_RATE,
     KERNEL,
     DURATION,
     STUDY_UID,
@@ -96,12 +100,16 @@ static const uint32_t TAGS[WANTED] = {
     [ISSUER] = 0x00100021,
     [BIRTH_DATE] = 0x00100030,
     [SEX] = 0x00100040,
+    [HEIGHT] = 0x00101020,
+    [WEIGHT] = 0x00101030,
     [CONTRAST_AGENT] = 0x00180010,
     [BODY_PART] = 0x00180015,
     [THICKNESS] = 0x00180050,
     [ECHO_TIME] = 0x00180081,
     [PROTOCOL] = 0x00181030,
     [TRIGGER_TIME] = 0x00181060,
+    [NOMINAL_INTERVAL] = 0x00181062,
+    [HEART_RATE] = 0x00181088,
     [KERNEL] = 0x00181210,
     [DURATION] = 0x00189073,
     [STUDY_UID] = 0x0020000d,
@@ -231,6 +239,21 @@ static double moment_s(const struct scan_raw *raw, enum wanted date, enum wanted
     return scan_value_moment_s(value_of(raw, date), value_of(raw, time));
 }
 
+bool scan_beat_is_sane(double rr_ms)
+{
+    return rr_ms >= 200.0 && rr_ms <= 4000.0; // 300 to 15 beats a minute
+}
+
+/* Some scanners write an interval or a rate of 0 or 1. */
+static double beat_ms(const struct scan_raw *raw)
+{
+    const double told = decimal(raw, NOMINAL_INTERVAL, (double)NAN);
+    const double counted = 60000.0 / decimal(raw, HEART_RATE, (double)NAN);
+    return scan_beat_is_sane(told)      ? told
+           : scan_beat_is_sane(counted) ? counted
+                                        : (double)NAN;
+}
+
 static void fill_time(const struct scan_raw *raw, struct time_facts *ret)
 {
     ret->acquisition_s = scan_value_datetime_s(value_of(raw, ACQUISITION_DATETIME));
@@ -241,6 +264,7 @@ static void fill_time(const struct scan_raw *raw, struct time_facts *ret)
     ret->temporal_position = integer(raw, TEMPORAL_POSITION);
     ret->acquisition_number = integer(raw, ACQUISITION_NUMBER);
     ret->instance_number = integer(raw, INSTANCE_NUMBER);
+    ret->rr_ms = beat_ms(raw);
 }
 
 /* ---- geometry and pixels ---- */
@@ -419,6 +443,8 @@ int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
     fill_time(raw, &f.time);
     f.series_number = integer(raw, SERIES_NUMBER);
     f.echo_time_ms = decimal(raw, ECHO_TIME, (double)NAN);
+    f.patient.height_m = decimal(raw, HEIGHT, (double)NAN);
+    f.patient.weight_kg = decimal(raw, WEIGHT, (double)NAN);
     *ret = f;
     return 0;
 }

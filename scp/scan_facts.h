@@ -41,6 +41,8 @@ int scan_raw_transfer_syntax(struct scan_raw *raw, struct err *err);
 bool scan_raw_is_enhanced(const struct scan_raw *raw);
 /** Acquisition Duration in seconds, or NAN. */
 double scan_raw_duration_s(const struct scan_raw *raw);
+/** Whether a heart can have that R-R interval. */
+bool scan_beat_is_sane(double rr_ms);
 /** Whether position, orientation and spacing make sense. */
 bool scan_plane_is_sane(const struct plane_facts *plane);
 /** All but the stack. Errors: ERR_FORMAT, naming the tag. */

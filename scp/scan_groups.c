@@ -21,6 +21,7 @@ enum field {
     REFERENCE_S,
     OFFSET_S,
     TRIGGER_MS,
+    RR_MS,
     ECHO_MS,
     TEMPORAL,
     ACQUISITION,
@@ -52,11 +53,13 @@ static const struct {
     {0x00209310, 0x0020930d, FD, OFFSET_S, 1},
     {0x00189118, 0x00209252, FD, TRIGGER_MS, 1}, // actual delay
     {0x00189118, 0x00209153, FD, TRIGGER_MS, 1}, // nominal
+    {0x00189118, 0x00209251, FD, RR_MS, 1},
     {0x00189114, 0x00189082, FD, ECHO_MS, 1},
     // Legacy converted objects keep here what has no group of its own.
     {0x00209170, 0x00180081, DS, ECHO_MS, 1},
     {0x00209171, 0x00180081, DS, ECHO_MS, 1},
     {0x00209171, 0x00181060, DS, TRIGGER_MS, 1},
+    {0x00209171, 0x00181062, DS, RR_MS, 1},
 };
 
 static const uint32_t ANATOMIC_REGION = 0x00082218, CODE_MEANING = 0x00080104;
@@ -209,6 +212,7 @@ static void fill_frame(const double value[FIELDS], const struct instance_facts *
         .acquisition_number =
             whole_or(value[ACQUISITION], facts->time.acquisition_number),
         .instance_number = facts->time.instance_number,
+        .rr_ms = scan_beat_is_sane(value[RR_MS]) ? value[RR_MS] : facts->time.rr_ms,
     };
     ret->slope = isnan(value[SLOPE]) ? facts->pixels.slope : value[SLOPE];
     ret->intercept = isnan(value[INTERCEPT]) ? facts->pixels.intercept : value[INTERCEPT];

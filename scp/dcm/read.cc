@@ -146,6 +146,9 @@ void describe(series *s, const instance_facts &f)
     std::memcpy(s->modality, f.modality, FACTS_CODE);
     std::memcpy(s->body_part, f.body_part, FACTS_CODE);
     s->echo_time_ms = f.echo_time_ms;
+    std::memcpy(s->patient_sex, f.patient.sex, FACTS_CODE);
+    s->height_m = f.patient.height_m;
+    s->weight_kg = f.patient.weight_kg;
     s->nx = static_cast<size_t>(f.pixels.columns);
     s->ny = static_cast<size_t>(f.pixels.rows);
 }

@@ -53,6 +53,8 @@ static void put_numbers(struct js *js, const struct instance_facts *f)
     put_seconds(js, "content_s", f->time.content_s);
     js_set_real(js, "trigger_ms", f->time.trigger_ms);
     js_set_real(js, "echo_time_ms", f->echo_time_ms);
+    js_set_real(js, "height_m", f->patient.height_m);
+    js_set_real(js, "weight_kg", f->patient.weight_kg);
     js_set_int(js, "rows", f->pixels.rows);
     js_set_int(js, "columns", f->pixels.columns);
     js_set_int(js, "frames", f->pixels.frames);

@@ -105,7 +105,8 @@ INTEGERS = {'series_number': 'SeriesNumber', 'instance_number': 'InstanceNumber'
             'acquisition_number': 'AcquisitionNumber', 'temporal_position': 'TemporalPositionIdentifier'}
 PIXELS = {'rows': 'Rows', 'columns': 'Columns', 'samples': 'SamplesPerPixel', 'bits_allocated': 'BitsAllocated',
           'bits_stored': 'BitsStored'}
-REALS = {'trigger_ms': 'TriggerTime', 'echo_time_ms': 'EchoTime', 'thickness_mm': 'SliceThickness'}
+REALS = {'trigger_ms': 'TriggerTime', 'echo_time_ms': 'EchoTime', 'thickness_mm': 'SliceThickness',
+         'height_m': 'PatientSize', 'weight_kg': 'PatientWeight'}
 
 
 def is_near(a, b):
