@@ -24,8 +24,10 @@ void result_destroy(struct result *result)
 {
     if (!result)
         return;
-    for (size_t i = 0; i < result->segments.count; i++)
+    for (size_t i = 0; i < result->segments.count; i++) {
         free(result->segments.items[i].mask);
+        free(result->segments.items[i].source_frames);
+    }
     for (size_t i = 0; i < result->maps.count; i++)
         free(result->maps.items[i].voxels);
     for (size_t i = 0; i < result->pages.count; i++)

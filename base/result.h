@@ -47,6 +47,9 @@ struct result_segment {
     uint8_t rgb[3];
     uint8_t *mask; // [grid nz][ny][nx] 0 or 1, on result.grid; owned
     size_t voxels; // ones in mask
+    /* [grid nz] frame that each slice was drawn on, where it is not the first of the result's
+     * source_frames: segments of several phases; NULL: it is. Owned. */
+    size_t *source_frames;
 };
 
 /** One parametric map, on result.map_grid. */

@@ -138,9 +138,12 @@ void put_frames(dcm_writer &writer, const std::vector<seg_frame> &frames, DcmDat
             *result.grid, {f.slice, {f.number, ranks[f.slice]}}, to);
         dcm::put(dcm::add_item(groups, DCM_SegmentIdentificationSequence),
                  DCM_ReferencedSegmentNumber, f.number);
-        if (sources.size() == result.grid->nz)
-            dcm::put_derivation(DERIVATION,
-                                writer.context.series->frames[sources[f.slice]], groups);
+        const size_t *own = result.segments.items[f.segment].source_frames;
+        if (own || sources.size() == result.grid->nz)
+            dcm::put_derivation(
+                DERIVATION,
+                writer.context.series->frames[own ? own[f.slice] : sources[f.slice]],
+                groups);
     }
 }
 

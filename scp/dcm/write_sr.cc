@@ -172,11 +172,15 @@ void put_method(report &r)
 }
 
 /* Where a segment was drawn: the series, or the images when there are several series. */
-void put_segment_source(report &r)
+void put_segment_source(report &r, size_t segment)
 {
     const series &source = *r.writer.context.series;
+    const size_t *own = r.found.segments.items[segment].source_frames;
     if (source.series_count == 1)
         r.tree.add_uid(sr_tree::CONTAINS, dcm::SOURCE_SERIES, source.series_uids[0]);
+    else if (own)
+        put_images(r, &dcm::SOURCE_IMAGE,
+                   std::vector<size_t>(own, own + r.found.grid->nz));
     else
         put_images(r, &dcm::SOURCE_IMAGE, dcm::frame_of_slices(r.found));
 }
@@ -185,7 +189,7 @@ void put_segment_reference(report &r, size_t segment)
 {
     r.tree.add_image(&dcm::REFERENCED_SEGMENT, UID_SegmentationStorage,
                      dcm::object_uid(r.writer, "seg"), 0, r.segment_number(segment));
-    put_segment_source(r);
+    put_segment_source(r, segment);
 }
 
 const result_finding *finding_of(const result &result, size_t segment)
