@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void copy(char *ret, size_t size, const char *text)
 {
@@ -245,6 +246,27 @@ static int place(const struct conf *c, char path[CONF_TEXT], const char *key,
     return 0;
 }
 
+/* Without a word about models: those of the installation as it was configured, of one that was
+ * moved, and of the source tree that a build folder lies in. Returns how many. */
+static size_t usual_models(struct conf *c)
+{
+    static const char *const BESIDE[] = {"../share/hilum/models", "../../models"};
+    size_t n = 0;
+    COPY(c->model_paths[n++], HILUM_MODELS_DIR);
+    char exe[CONF_TEXT];
+    const ssize_t length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (length <= 0)
+        return n;
+    exe[length] = '\0';
+    const int folder = (int)(strrchr(exe, '/') - exe);
+    for (size_t i = 0; i < sizeof(BESIDE) / sizeof(*BESIDE); i++) {
+        if (snprintf(c->model_paths[n], CONF_TEXT, "%.*s/%s", folder, exe, BESIDE[i])
+            < CONF_TEXT)
+            n++;
+    }
+    return n;
+}
+
 /* Folders of model cards: that of the environment, then those of the file, else the installed. */
 static int fill_models(const struct settings *s, struct conf *c, struct err *err)
 {
@@ -259,7 +281,7 @@ static int fill_models(const struct settings *s, struct conf *c, struct err *err
         r = place(c, c->model_paths[n], "node.models", err);
     }
     if (n == 0)
-        COPY(c->model_paths[n++], HILUM_MODELS_DIR);
+        n = usual_models(c);
     for (size_t i = 0; i < n; i++)
         c->model_folders[i] = c->model_paths[i];
     c->model_folder_count = n;
