@@ -1,0 +1,74 @@
+/* sax_job: all that a run of cardiac cine makes on its way; private to the folder. */
+#ifndef PIPELINE_CARDIAC_CINE_SAX_JOB_H
+#define PIPELINE_CARDIAC_CINE_SAX_JOB_H
+
+#include "pipeline/cardiac_cine/sax_images.h"
+#include "pipeline/cardiac_cine/sax_net.h"
+#include "pipeline/cardiac_cine/sax_options.h"
+#include "pipeline/cardiac_cine/sax_range.h"
+#include "pipeline/cardiac_cine/sax_rates.h"
+#include "pipeline/cardiac_cine/sax_stack.h"
+#include "pipeline/cardiac_cine/sax_wall.h"
+
+/** Numbers of the ventricle; NAN: does not exist. */
+struct sax_numbers {
+    double edv_ml, esv_ml, sv_ml, ef_percent, mass_g;
+    double heart_rate, output_l_min, bsa_m2;
+    double ed_phase, es_phase;     // from 0
+    double wall_ed_mm, wall_es_mm; // mean thickness
+    struct sax_rates rates;
+    double rv_edv_ml, rv_esv_ml, rv_ef_percent;
+};
+
+struct sax_job {
+    const struct pipeline_def *def;
+    const struct pipeline_input *in;
+    struct sax_options options;
+    struct result *result;
+
+    struct sax_stack *stack;
+    struct sax_images *images;
+    struct sax_net *net;
+    double centre_mm[2];
+    struct sax_probabilities *probabilities;
+    struct sax_outlines *endo;
+    struct sax_levels levels;
+    struct sax_range *range;
+    struct sax_outline
+        *epi; // [2][nz] at ED and at ES; not there where a slice does not count
+    struct sax_numbers numbers;
+};
+
+enum { SAX_ED, SAX_ES, SAX_TIMES };
+
+/** The phase of time SAX_ED or SAX_ES. */
+static inline size_t sax_job_phase(const struct sax_job *job, int time)
+{
+    return time == SAX_ED ? job->range->ed : job->range->es;
+}
+
+/** Whether slice z counts at that time. */
+static inline bool sax_job_counts(const struct sax_job *job, int time, size_t z)
+{
+    const struct sax_use *use = &job->range->slices[z];
+    return time == SAX_ED ? use->at_ed : use->at_es;
+}
+
+/** The plane of the slices. */
+struct sax_plane sax_job_plane(const struct sax_job *job);
+
+/* Checks: each adds its verdict to the result and refuses it when it fails. ERR_NOMEM. */
+int sax_check_stack(struct sax_job *job, struct err *err);
+int sax_check_heart(struct sax_job *job, size_t votes, size_t asked, struct err *err);
+int sax_check_outlines(struct sax_job *job, struct err *err);
+int sax_check_slices(struct sax_job *job, struct err *err);
+int sax_check_numbers(struct sax_job *job, struct err *err);
+
+/** Trace the epicardium at ED and ES and fill job->numbers. Errors: ERR_NOMEM. */
+int sax_measure(struct sax_job *job, struct err *err);
+/** Fill the result's grid, segments and measurements. Errors: ERR_NOMEM. */
+int sax_report(struct sax_job *job, struct err *err);
+/** Draw the pages, refused or not. Errors: ERR_NOMEM, ERR_NOTFOUND (no font). */
+int sax_view_draw(struct sax_job *job, struct err *err);
+
+#endif

@@ -1,0 +1,112 @@
+/* sax_measure: from outlines to numbers: epicardium, mass, ejection fraction, output. */
+#include "base/err.h"
+#include "pipeline/cardiac_cine/sax_job.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double WALL_MM = 8.0; // expected before any was measured
+
+struct sax_plane sax_job_plane(const struct sax_job *job)
+{
+    const struct sax_images *i = job->images;
+    return (struct sax_plane){i->nx, i->ny, {i->spacing_mm[0], i->spacing_mm[1]}};
+}
+
+/** Trace all slices that count at that time; *ret_mm: mean thickness, NAN without any. */
+static int trace_time(struct sax_job *job, int time, double usual_mm, double *ret_mm,
+                      struct err *err)
+{
+    const size_t t = sax_job_phase(job, time), nz = job->range->nz;
+    double sum = 0.0, n = 0.0;
+    for (size_t z = 0; z < nz; z++) {
+        struct sax_outline *epi = &job->epi[(size_t)time * nz + z];
+        *epi = (struct sax_outline){0};
+        if (!sax_job_counts(job, time, z))
+            continue;
+        struct sax_level level;
+        int r = sax_wall_level(job->images, job->endo, z, t, &level, err);
+        if (r == 0)
+            r = sax_wall_trace(job->images, job->endo, &job->levels, level.blood,
+                               usual_mm, z, t, epi, err);
+        if (r < 0)
+            return r;
+        if (epi->is_there) {
+            sum += sax_wall_thickness_mm(sax_outlines_at(job->endo, z, t), epi);
+            n += 1.0;
+        }
+    }
+    *ret_mm = n > 0.0 ? sum / n : (double)NAN;
+    return 0;
+}
+
+/** Wall in ml at that time, by the pixels of its slices. */
+static int wall_ml(const struct sax_job *job, int time, double *ret, struct err *err)
+{
+    const struct sax_plane plane = sax_job_plane(job);
+    const size_t t = sax_job_phase(job, time), nz = job->range->nz;
+    uint8_t *mask = malloc(plane.nx * plane.ny);
+    if (!mask)
+        return err_set(err, ERR_NOMEM, "a mask");
+    double ml = 0.0;
+    for (size_t z = 0; z < nz; z++) {
+        const struct sax_outline *epi = &job->epi[(size_t)time * nz + z];
+        if (!epi->is_there)
+            continue;
+        const size_t whole = sax_outline_fill(epi, &plane, 1, mask);
+        ml += (double)(whole - job->range->pixels[z * job->range->nt + t])
+              * plane.spacing_mm[0] * plane.spacing_mm[1] * job->stack->step_mm[z]
+              / 1000.0;
+    }
+    free(mask);
+    *ret = ml;
+    return 0;
+}
+
+/** Mosteller, N Engl J Med 317:1098 (1987); NAN without height and weight of a person. */
+static double body_surface_m2(const struct series *series)
+{
+    const double m = series->height_m, kg = series->weight_kg;
+    if (!(m >= 0.4 && m <= 2.5 && kg >= 2.0 && kg <= 400.0))
+        return (double)NAN;
+    return sqrt(100.0 * m * kg / 3600.0);
+}
+
+static void set_numbers(struct sax_job *job, double wall)
+{
+    struct sax_numbers *n = &job->numbers;
+    const struct sax_range *range = job->range;
+    const double rr_ms = sax_stack_rr_ms(job->stack);
+    n->edv_ml = range->volume_ml[range->ed];
+    n->esv_ml = range->volume_ml[range->es];
+    n->sv_ml = n->edv_ml - n->esv_ml;
+    n->ef_percent = n->edv_ml > 0.0 ? 100.0 * n->sv_ml / n->edv_ml : (double)NAN;
+    n->mass_g = wall * job->options.density_g_ml;
+    n->heart_rate = 60000.0 / rr_ms;
+    n->output_l_min = n->sv_ml * n->heart_rate / 1000.0;
+    n->bsa_m2 = body_surface_m2(job->in->series);
+    n->ed_phase = (double)range->ed;
+    n->es_phase = (double)range->es;
+    n->rates = sax_rates_of(range->volume_ml, range->nt, rr_ms, range->ed, range->es);
+    n->rv_edv_ml = n->rv_esv_ml = n->rv_ef_percent = (double)NAN;
+}
+
+int sax_measure(struct sax_job *job, struct err *err)
+{
+    job->epi = calloc(SAX_TIMES * job->range->nz, sizeof(*job->epi));
+    if (!job->epi)
+        return err_set(err, ERR_NOMEM, "outlines");
+    double *const thick[SAX_TIMES] = {&job->numbers.wall_ed_mm, &job->numbers.wall_es_mm};
+    int r = 0;
+    double wall = 0.0;
+    for (int time = 0; r == 0 && time < SAX_TIMES; time++) {
+        r = trace_time(job, time, WALL_MM, thick[time], err);
+        if (r == 0 && isfinite(*thick[time])) // again, about what was measured
+            r = trace_time(job, time, *thick[time], thick[time], err);
+    }
+    if (r == 0)
+        r = wall_ml(job, SAX_ED, &wall, err);
+    if (r == 0)
+        set_numbers(job, wall);
+    return r;
+}
