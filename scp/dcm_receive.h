@@ -1,7 +1,7 @@
 /*
  * dcm_receive: serves DICOM associations on sockets that somebody else accepted.
  *
- * C-ECHO and C-STORE as SCP, bit-preserving: each data set goes to a temporary file as it
+ * C-ECHO, storage commitment and C-STORE as SCP, bit-preserving: each data set goes to a temporary file as it
  * arrives, is scanned (scp/scan.h), and is then given to the stored hook, which keeps it
  * and names the status to answer. One object serves one association after the other; it
  * knows no index and no configuration but its own.
@@ -46,6 +46,18 @@ enum dcm_admit {
     DCM_REJECT_BUSY,       // temporary congestion, transient
 };
 
+/* Failure Reason of storage commitment (PS3.3 C.14.1.1). */
+#define DCM_HELD                0x0000 // none: it is held
+#define DCM_PROCESSING_FAILURE  0x0110
+#define DCM_NO_SUCH_OBJECT      0x0112
+#define DCM_SOP_CLASS_CONFLICTS 0x0119
+
+/** An instance that a peer asks about. */
+struct dcm_reference {
+    char sop_class[65], sop_uid[65];
+    uint16_t failure; // DCM_HELD, or why it is not
+};
+
 struct dcm_receive_hooks {
     /** Whether the association may be: before it is acknowledged. */
     enum dcm_admit (*admit)(void *ctx, const struct dcm_peer *peer);
@@ -56,7 +68,10 @@ struct dcm_receive_hooks {
      */
     uint16_t (*stored)(void *ctx, const struct dcm_peer *peer, const char *temp_path,
                        const struct instance_facts *facts);
-    /** A C-STORE was refused before the hook saw it; reason names what and where. */
+    /** A peer asks whether these are kept for good: fill in failure of each. False when that
+     * cannot be told now. NULL: storage commitment is not served. */
+    bool (*commit)(void *ctx, struct dcm_reference *references, size_t count);
+    /** A message was refused before the hook saw it; reason names what and where. */
     void (*refused)(void *ctx, const struct dcm_peer *peer, uint16_t status,
                     const char *reason);
     void *ctx;

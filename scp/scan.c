@@ -369,8 +369,8 @@ static int inflate_rest(const struct scan *s, int64_t max, uint8_t **ret,
 /* Who asks, and for what. */
 struct wish {
     const struct scan_limits *limits;
-    struct instance_facts *facts;
-    struct frame_facts **frames; // NULL: not wanted
+    struct instance_facts *facts; // NULL: only whether it is sound
+    struct frame_facts **frames;  // NULL: not wanted
     size_t *frame_count;
 };
 
@@ -378,6 +378,8 @@ static int walk_to_facts(struct scan *s, const struct wish *wish, struct err *er
 {
     struct instance_facts facts;
     int r = walk(s, err);
+    if (!wish->facts)
+        return r;
     if (r == 0)
         r = scan_raw_facts(&s->raw, &facts, err);
     if (r == 0 && scan_raw_is_enhanced(&s->raw))
@@ -481,6 +483,11 @@ int scan_frames(const char *path, const struct scan_limits *limits,
 {
     *ret_count = 0;
     return scan_path(path, &(struct wish){limits, ret, ret_frames, ret_count}, err);
+}
+
+int scan_structure(const char *path, const struct scan_limits *limits, struct err *err)
+{
+    return scan_path(path, &(struct wish){limits, NULL, NULL, NULL}, err);
 }
 
 int scan_is_uid(const char *text)

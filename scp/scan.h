@@ -64,6 +64,10 @@ int scan_frames(const char *path, const struct scan_limits *limits,
 int scan_memory(const void *data, size_t size, const struct scan_limits *limits,
                 struct instance_facts *ret, struct err *err);
 
+/** Whether the Part 10 file at path is sound within limits, whatever it holds. Errors as
+ * scan_file(). */
+int scan_structure(const char *path, const struct scan_limits *limits, struct err *err);
+
 /** Whether text is a UID that DICOM allows: 1-64 characters, digits and dots, no empty
  * component. (A leading zero of a component is tolerated: real scanners send it.) */
 int scan_is_uid(const char *text);

@@ -17,6 +17,8 @@ enum message {
     INSTANCE_STORED, // to: u32 DICOM status
     ASSOCIATION_ENDED, // from: u32 stored, refused, echoes, admitted, released; i64 bytes; text reason
     INSTANCE_REFUSED, // from: u32 DICOM status, text reason
+    ASK_HELD,         // from: u32 n, n times texts SOP class, SOP instance UID
+    HELD, // to: u32 n, n times u32 failure reason, 0: held; n = 0: the index fails
 
     /* worker */
     RUN_JOB, // to: i64 job, created_s; texts analysis, uid_seed, supersedes_seed, folder; u32 n,

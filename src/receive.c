@@ -23,6 +23,7 @@
 
 enum {
     BACKLOG = 256,
+    HELD_MAX = 50000, // instances in one question
     RECYCLE_AFTER = 1000,
     REASON_TEXT = 256,
     DOORS = 2,               // plain, TLS
@@ -126,6 +127,50 @@ static void store_instance(struct receiver_slot *slot, struct msg *msg)
                        indexed, p);
 }
 
+/* ---- storage commitment ---- */
+
+static void tell_held(void *ctx, const struct err *err, const struct store_held *list,
+                      size_t count)
+{
+    struct pending *p = ctx;
+    if (err->code < 0)
+        log_event(LOG_ERROR, "receive.held", "error=\"%s\"", err->text);
+    if (p->slot->child && child_pid(p->slot->child) == p->pid) {
+        struct msg msg;
+        msg_init(&msg, HELD);
+        msg_put_u32(&msg, err->code < 0 ? 0 : (uint32_t)count);
+        for (size_t i = 0; i < count && err->code == 0; i++)
+            msg_put_u32(&msg, list[i].is_other_class ? DCM_SOP_CLASS_CONFLICTS
+                              : list[i].is_held      ? DCM_HELD
+                                                     : DCM_NO_SUCH_OBJECT);
+        child_send(p->slot->child, &msg, -1, NULL);
+        msg_finish(&msg);
+    }
+    free(p);
+}
+
+static void ask_held(struct receiver_slot *slot, struct msg *msg)
+{
+    struct err err = {0};
+    const size_t count = msg_get_u32(msg);
+    struct pending *p = malloc(sizeof(*p));
+    struct store_held *list = count <= HELD_MAX ? calloc(count + 1, sizeof(*list)) : NULL;
+    if (!p)
+        abort(); // as loop_post
+    *p = (struct pending){slot->receive, slot, child_pid(slot->child)};
+    for (size_t i = 0; list && i < count; i++) {
+        snprintf(list[i].sop_class, sizeof(list[i].sop_class), "%s", msg_get_text(msg));
+        snprintf(list[i].sop_uid, sizeof(list[i].sop_uid), "%s", msg_get_text(msg));
+    }
+    if (!list || msg->is_bad)
+        err_set(&err, ERR_LIMIT, "%zu instances in question", count);
+    if (err.code < 0)
+        tell_held(p, &err, NULL, 0);
+    else
+        store_look_for(slot->receive->store, list, count, tell_held, p);
+    free(list);
+}
+
 /* ---- receivers ---- */
 
 /* What a child says may hold what a peer sent. */
@@ -196,6 +241,8 @@ static void message(void *ctx, struct child *child, struct msg *msg)
         store_instance(slot, msg);
     else if (msg->type == INSTANCE_REFUSED)
         refused(slot, msg);
+    else if (msg->type == ASK_HELD)
+        ask_held(slot, msg);
     else if (msg->type == ASSOCIATION_ENDED && slot->is_busy)
         association_ended(slot, msg);
 }

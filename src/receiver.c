@@ -178,6 +178,36 @@ static uint16_t stored(void *ctx, const struct dcm_peer *peer, const char *temp_
     return ask_index(&kept, below, st.st_size, peer->calling_ae);
 }
 
+/* Held for good is what has a row, and a file: one may have been taken away by hand. */
+static bool held(void *ctx, struct dcm_reference *references, size_t count)
+{
+    const struct receiver *r = ctx;
+    struct msg msg;
+    msg_init(&msg, ASK_HELD);
+    msg_put_u32(&msg, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        msg_put_text(&msg, references[i].sop_class);
+        msg_put_text(&msg, references[i].sop_uid);
+    }
+    bool is_told = msg_write(CHILD_FD, &msg, -1) == 0;
+    msg_finish(&msg);
+    if (!is_told || msg_read(CHILD_FD, &msg, NULL) != 1)
+        return false;
+
+    is_told = msg.type == HELD && msg_get_u32(&msg) == count;
+    for (size_t i = 0; i < count && is_told; i++) {
+        char path[FILE_PATH], below[STORAGE_PATH];
+        references[i].failure = (uint16_t)msg_get_u32(&msg);
+        protocol_storage_path(references[i].sop_uid, below);
+        if (references[i].failure == DCM_HELD
+            && (file_join(r->storage, below, path, NULL) < 0 || access(path, R_OK) != 0))
+            references[i].failure = DCM_PROCESSING_FAILURE;
+    }
+    is_told = is_told && !msg.is_bad;
+    msg_finish(&msg);
+    return is_told;
+}
+
 static void refused(void *ctx, const struct dcm_peer *peer, uint16_t status,
                     const char *reason)
 {
@@ -243,7 +273,7 @@ int receiver_main(const struct conf *conf)
         rc = file_join(conf->state_dir, "spool", spool, &err);
     struct dcm_tls tls;
     const bool is_tls = conf_dcm_tls(conf, &tls);
-    const struct dcm_receive_hooks hooks = {admit, stored, refused, &r};
+    const struct dcm_receive_hooks hooks = {admit, stored, held, refused, &r};
     struct dcm_receive_conf receive = {
         .spool = spool,
         .pdu_bytes = (uint32_t)conf->pdu_bytes,

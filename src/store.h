@@ -69,6 +69,18 @@ void store_add_instance(struct store *store, const struct instance_facts *facts,
                                    const struct store_added *added),
                         void *ctx);
 
+/** An instance that is asked about, and what the index says. */
+struct store_held {
+    char sop_class[FACTS_UID], sop_uid[FACTS_UID];
+    bool is_held;        // an instance of that UID is indexed
+    bool is_other_class; // but of another SOP class
+};
+/** Look for count instances; list is copied. The answer is in the same order. */
+void store_look_for(struct store *store, const struct store_held *list, size_t count,
+                    void (*fn)(void *ctx, const struct err *err,
+                               const struct store_held *list, size_t count),
+                    void *ctx);
+
 /** Whether an instance with that path (relative to the storage folder) is indexed. Blocks:
  * start-up only, before the first request. */
 bool store_has_path(struct store *store, const char *path);

@@ -243,6 +243,67 @@ void store_add_instance(struct store *store, const struct instance_facts *facts,
     store_submit(store, (struct request *)add);
 }
 
+/* ---- what is held ---- */
+
+struct look_request {
+    struct request request;
+    struct store_held *list;
+    size_t count;
+    void (*fn)(void *ctx, const struct err *err, const struct store_held *list,
+               size_t count);
+    void *ctx;
+};
+
+static int look_work(struct db *db, struct request *request, struct err *err)
+{
+    struct look_request *look = (struct look_request *)request;
+    int r = 0;
+    for (size_t i = 0; i < look->count && r >= 0; i++) {
+        struct store_held *held = &look->list[i];
+        struct sqlite3_stmt *stmt = sql(
+            db, err, "SELECT sop_class FROM instance WHERE uid = ?", "t", held->sop_uid);
+        r = sql_step(db, stmt, err);
+        held->is_held = r == 1;
+        held->is_other_class = r == 1 && strcmp(sql_text(stmt, 0), held->sop_class) != 0;
+        if (r == 1)
+            sql_reset(stmt);
+    }
+    return r < 0 ? r : 0;
+}
+
+static void look_answer(struct request *request)
+{
+    struct look_request *look = (struct look_request *)request;
+    look->fn(look->ctx, &request->err, look->list, look->count);
+}
+
+static void look_destroy(struct request *request)
+{
+    struct look_request *look = (struct look_request *)request;
+    free(look->list);
+    free(look);
+}
+
+void store_look_for(struct store *store, const struct store_held *list, size_t count,
+                    void (*fn)(void *ctx, const struct err *err,
+                               const struct store_held *list, size_t count),
+                    void *ctx)
+{
+    struct look_request *look = calloc(1, sizeof(*look));
+    struct store_held *copy = malloc((count + 1) * sizeof(*copy));
+    if (!look || !copy)
+        abort(); // as sql_copy
+    // It changes nothing; an instance is held by its file, which was synced before its row.
+    look->request =
+        (struct request){look_work, look_answer, look_destroy, {0}, NULL, true};
+    memcpy(copy, list, count * sizeof(*copy));
+    look->list = copy;
+    look->count = count;
+    look->fn = fn;
+    look->ctx = ctx;
+    store_submit(store, (struct request *)look);
+}
+
 /* ---- events ---- */
 
 enum { EVENTS_KEPT = 10000 };

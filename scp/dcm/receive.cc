@@ -1,10 +1,8 @@
-#include "scp/dcm_receive.h"
+#include "scp/dcm/receive.hh"
 
 #include "scp/dcm/guard.hh"
 #include "scp/dcm/net.hh"
 #include "scp/dcm/part10.hh"
-#include "scp/dcm/patience.hh"
-#include "scp/dcm/tls.hh"
 
 #include <cerrno>
 #include <cstdio>
@@ -24,40 +22,14 @@
 #include <dcmtk/dcmnet/dimse.h>
 #include <dcmtk/dcmnet/diutil.h>
 
-struct dcm_receiver {
-    std::string spool;
-    dcm_receive_conf conf;
-    dcm_receive_hooks hooks;
-    T_ASC_Network *network;
-    unsigned long files; // temporary ones so far: names them
-    dcm::patience patience;
-    std::unique_ptr<DcmTLSTransportLayer> tls; // NULL: none
-};
-
 namespace
 {
 
+using dcm::association;
+using dcm::spooled;
+
 /* How much more than its bound an instance may send before we hang up on it. */
 constexpr int64_t DRAIN_BYTES = 64 << 20;
-
-/* How long the peer gets to close its connection at the end; DCMTK's own is 180 s. */
-constexpr int CLOSE_TIMEOUT_S = 2;
-
-struct association {
-    dcm_receiver *receiver;
-    T_ASC_Association *asc;
-    int fd;
-    dcm_receive_summary *sum;
-
-    ~association()
-    {
-        receiver->patience.end();
-        if (asc) {
-            ASC_dropSCPAssociation(asc, CLOSE_TIMEOUT_S);
-            ASC_destroyAssociation(&asc);
-        }
-    }
-};
 
 void set_timeout(int fd, int seconds)
 {
@@ -93,7 +65,8 @@ void name_address(int fd, char *ret, size_t size)
 
 bool takes_class(const dcm_receive_conf &conf, const char *uid)
 {
-    if (std::strcmp(uid, UID_VerificationSOPClass) == 0 || dcmIsaStorageSOPClassUID(uid))
+    if (std::strcmp(uid, UID_VerificationSOPClass) == 0 || dcmIsaStorageSOPClassUID(uid)
+        || std::strcmp(uid, UID_StorageCommitmentPushModelSOPClass) == 0)
         return true;
     // Private classes lie outside DICOM's own root.
     return conf.accept_private && std::strncmp(uid, "1.2.840.10008.", 14) != 0;
@@ -178,8 +151,6 @@ int open_association(association &a, err *err)
 
 /* ---- a data set to a file ---- */
 
-enum class spooled { whole, too_large, no_space, broken };
-
 /* Next fragment of the data set, reading PDUs as needed. */
 OFCondition next_fragment(association &a, DUL_PDV *pdv)
 {
@@ -208,8 +179,7 @@ bool write_all(int fd, const char *data, size_t size)
     return true;
 }
 
-/* Read the data set of context id to its end, into file while that can take it. What cannot
- * be kept is read on, so that it can be answered. */
+/* Read the data set of context id to its end, into file while that can take it. */
 spooled spool_dataset(association &a, T_ASC_PresentationContextID id, int file,
                       int64_t head)
 {
@@ -237,15 +207,43 @@ spooled spool_dataset(association &a, T_ASC_PresentationContextID id, int file,
     }
 }
 
-/* ---- C-STORE ---- */
+} // namespace
 
-uint16_t refuse(association &a, uint16_t status, const char *reason)
+uint16_t dcm::refuse(association &a, uint16_t status, const char *reason)
 {
     a.sum->refused++;
     if (a.receiver->hooks.refused)
         a.receiver->hooks.refused(a.receiver->hooks.ctx, &a.sum->peer, status, reason);
     return status;
 }
+
+spooled dcm::spool(association &a, const T_ASC_PresentationContext &context,
+                   const char *sop_class, const char *sop_uid, std::string &path)
+{
+    path = a.receiver->spool + "/" + std::to_string(getpid()) + "-"
+           + std::to_string(a.receiver->files++) + ".tmp";
+    const std::string head = dcm::part10_head(
+        sop_class, sop_uid, context.acceptedTransferSyntax, a.sum->peer.calling_ae);
+    // One that is there was left by a killed process of our number: nobody else's.
+    int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (file >= 0 && !write_all(file, head.data(), head.size())) {
+        close(file);
+        file = -1;
+    }
+    a.receiver->patience.expect_flow(a.receiver->conf.dimse_timeout_s,
+                                     a.receiver->conf.bytes_per_s_min);
+    const spooled state = spool_dataset(a, context.presentationContextID, file,
+                                        static_cast<int64_t>(head.size()));
+    a.receiver->patience.expect_nothing();
+    if (file >= 0 && close(file) != 0 && state == spooled::whole)
+        return spooled::no_space;
+    return state;
+}
+
+namespace
+{
+
+/* ---- C-STORE ---- */
 
 /* The file lies complete at path: look at it, then give it to the hook. */
 uint16_t keep(association &a, const T_DIMSE_C_StoreRQ &rq, const char *path)
@@ -255,14 +253,14 @@ uint16_t keep(association &a, const T_DIMSE_C_StoreRQ &rq, const char *path)
     if (scan_file(path, &a.receiver->conf.limits, facts.get(), &err) < 0) {
         unlink(path);
         const bool is_ours = err.code == ERR_IO || err.code == ERR_NOMEM;
-        return refuse(a, is_ours ? DCM_OUT_OF_RESOURCES : DCM_CANNOT_UNDERSTAND,
-                      err.text);
+        return dcm::refuse(a, is_ours ? DCM_OUT_OF_RESOURCES : DCM_CANNOT_UNDERSTAND,
+                           err.text);
     }
     if (std::strcmp(facts->sop_class, rq.AffectedSOPClassUID) != 0
         || std::strcmp(facts->sop_uid, rq.AffectedSOPInstanceUID) != 0) {
         unlink(path);
-        return refuse(a, DCM_SOP_CLASS_DIFFERS,
-                      "data set and command name different objects");
+        return dcm::refuse(a, DCM_SOP_CLASS_DIFFERS,
+                           "data set and command name different objects");
     }
     const dcm_receive_hooks &hooks = a.receiver->hooks;
     const uint16_t status = hooks.stored(hooks.ctx, &a.sum->peer, path, facts.get());
@@ -281,25 +279,14 @@ int receive_instance(association &a, const T_DIMSE_C_StoreRQ &rq,
     if (ASC_findAcceptedPresentationContext(a.asc->params, id, &context).bad())
         return -1;
 
-    const std::string path = a.receiver->spool + "/" + std::to_string(getpid()) + "-"
-                             + std::to_string(a.receiver->files++) + ".tmp";
-    const std::string head =
-        dcm::part10_head(rq.AffectedSOPClassUID, rq.AffectedSOPInstanceUID,
-                         context.acceptedTransferSyntax, a.sum->peer.calling_ae);
-    // One that is there was left by a killed process of our number: nobody else's.
-    int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (file >= 0 && !write_all(file, head.data(), head.size())) {
-        close(file);
-        file = -1;
-    }
-    a.receiver->patience.expect_flow(a.receiver->conf.dimse_timeout_s,
-                                     a.receiver->conf.bytes_per_s_min);
-    const spooled state = spool_dataset(a, id, file, static_cast<int64_t>(head.size()));
-    a.receiver->patience.expect_nothing();
-    const bool is_kept = file >= 0 && close(file) == 0 && state == spooled::whole;
+    std::string path;
+    const spooled state =
+        dcm::spool(a, context, rq.AffectedSOPClassUID, rq.AffectedSOPInstanceUID, path);
+    const bool is_kept = state == spooled::whole;
     if (is_kept && std::strcmp(context.abstractSyntax, rq.AffectedSOPClassUID) != 0) {
         unlink(path.c_str());
-        return refuse(a, DCM_SOP_CLASS_UNKNOWN, "a SOP class that was not agreed upon");
+        return dcm::refuse(a, DCM_SOP_CLASS_UNKNOWN,
+                           "a SOP class that was not agreed upon");
     }
     if (is_kept)
         return keep(a, rq, path.c_str());
@@ -307,9 +294,9 @@ int receive_instance(association &a, const T_DIMSE_C_StoreRQ &rq,
     unlink(path.c_str());
     if (state == spooled::broken)
         return -1;
-    return refuse(a, DCM_OUT_OF_RESOURCES,
-                  state == spooled::too_large ? "larger than instance_bytes_max"
-                                              : "no space in the spool");
+    return dcm::refuse(a, DCM_OUT_OF_RESOURCES,
+                       state == spooled::too_large ? "larger than instance_bytes_max"
+                                                   : "no space in the spool");
 }
 
 bool serve_store(association &a, T_DIMSE_Message &message, T_ASC_PresentationContextID id)
@@ -368,6 +355,10 @@ int serve_messages(association &a, err *err)
             is_well = serve_store(a, message, id);
         else if (message.CommandField == DIMSE_C_ECHO_RQ)
             is_well = serve_echo(a, message, id);
+        else if (message.CommandField == DIMSE_N_ACTION_RQ && a.receiver->hooks.commit)
+            is_well = dcm::serve_action(a, message.msg.NActionRQ, id);
+        else if (message.CommandField == DIMSE_N_EVENT_REPORT_RSP) // nothing hangs on it
+            is_well = message.msg.NEventReportRSP.DataSetType == DIMSE_DATASET_NULL;
         if (!is_well) {
             ASC_abortAssociation(a.asc);
             return err_set(err, ERR_PEER,

@@ -11,6 +11,7 @@ import time
 APPLICATION_CONTEXT = '1.2.840.10008.3.1.1.1'
 VERIFICATION = '1.2.840.10008.1.1'
 CT_IMAGE = '1.2.840.10008.5.1.4.1.1.2'
+STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1', '1.2.840.10008.1.20.1.1'
 IMPLICIT, EXPLICIT = '1.2.840.10008.1.2', '1.2.840.10008.1.2.1'
 
 
@@ -140,8 +141,8 @@ class Association:
             except OSError as error:
                 raise Refused('closed', error) from error
 
-    def response(self):
-        """Status of the next response."""
+    def message(self, is_command=True):
+        """Bytes of the next command, or data set."""
         data, done = b'', False
         while not done:
             kind, body = self.read_pdu()
@@ -150,16 +151,28 @@ class Association:
             at = 0
             while at < len(body):
                 size, _, flags = struct.unpack_from('>IBB', body, at)
+                if (flags & 1 == 1) != is_command:
+                    raise Refused('a data set for a command, or a command for a data set')
                 data += body[at + 6:at + 4 + size]
-                done |= flags & 3 == 3
+                done |= flags & 2 == 2
                 at += 4 + size
-        at = 0
+        return data
+
+    def command(self):
+        """The next command: {element number: value bytes}."""
+        data, found, at = self.message(), {}, 0
         while at + 8 <= len(data):
-            group, number, size = struct.unpack_from('<HHI', data, at)
-            if (group, number) == (0, 0x0900):
-                return struct.unpack_from('<H', data, at + 8)[0]
+            _, number, size = struct.unpack_from('<HHI', data, at)
+            found[number] = data[at + 8:at + 8 + size]
             at += 8 + size
-        raise Refused('response without status')
+        return found
+
+    def response(self):
+        """Status of the next response."""
+        found = self.command()
+        if 0x0900 not in found:
+            raise Refused('response without status')
+        return struct.unpack('<H', found[0x0900])[0]
 
     def echo(self):
         self.message_id += 1
@@ -178,6 +191,24 @@ class Association:
         self.start_store(context, sop_class, sop_uid)
         self.send(context, data, False)
         return self.response()
+
+    def action(self, context, data, action_type=1, sop_class=STORAGE_COMMITMENT):
+        """N-ACTION of storage commitment with these data set bytes; the status answered."""
+        self.message_id += 1
+        self.send(context, command((0x0003, sop_class), (0x0100, 0x0130), (0x0110, self.message_id), (0x0800, 0x0001),
+                                   (0x1001, STORAGE_COMMITMENT_INSTANCE), (0x1008, action_type)), True)
+        self.send(context, data, False)
+        return self.response()
+
+    def event(self, context):
+        """The N-EVENT-REPORT that comes next, answered with Success: (event type, data set bytes)."""
+        asked = self.command()
+        if struct.unpack('<H', asked[0x0100])[0] != 0x0100:
+            raise Refused('no N-EVENT-REPORT-RQ')
+        data = self.message(is_command=False)
+        self.send(context, command((0x0002, STORAGE_COMMITMENT), (0x0100, 0x8100), (0x0120, struct.unpack('<H', asked[0x0110])[0]),
+                                   (0x0800, 0x0101), (0x0900, 0), (0x1000, STORAGE_COMMITMENT_INSTANCE)), True)
+        return struct.unpack('<H', asked[0x1002])[0], data
 
     def release(self):
         try:

@@ -58,7 +58,7 @@ class Conformance(unittest.TestCase):
             part = known[at:at + ALL_CONTEXTS]
             accepted += [part[i] for i in self.offer([(uid, [dimse.EXPLICIT]) for uid in part])]
         table = column(section('Appendix A'), 1)
-        self.assertEqual(set(accepted), set(table) | {dimse.VERIFICATION})
+        self.assertEqual(set(accepted), set(table) | {dimse.VERIFICATION, dimse.STORAGE_COMMITMENT})
         self.assertEqual(int(re.search(r'Storage: (\d+) classes', TEXT)[1]), len(table))
 
     def test_transfer_syntaxes_are_those_of_the_table(self):
