@@ -1,6 +1,8 @@
 #include "kernels/engine.h"
 
 #include "base/err.h"
+#include "base/file.h"
+#include "kernels/calibration.h"
 #include "kernels/executor.h"
 #include "kernels/graph.h"
 #include "kernels/kernel.h"
@@ -22,7 +24,11 @@ struct engine {
     size_t memory_bytes;
     double max_work;
     int threads;
-    bool bf16;
+    bool bf16, int8;
+    struct calibration *calibration; // read beside the model
+    const struct calibration *lent;  // engine_set_calibration()
+    engine_watch_fn *watch;
+    void *watch_ctx;
     long runs;
 };
 
@@ -32,7 +38,7 @@ static int check_options(const struct engine_options *o, struct err *err)
     if (strcmp(executor, "reference") != 0 && strcmp(executor, "dnnl") != 0)
         return err_set(err, ERR_CONFIG, "no executor is called '%.20s'", executor);
     if (o->precision && strcmp(o->precision, "f32") != 0
-        && strcmp(o->precision, "bf16") != 0)
+        && strcmp(o->precision, "bf16") != 0 && strcmp(o->precision, "int8") != 0)
         return err_set(err, ERR_CONFIG, "no precision is called '%.20s'", o->precision);
     if (o->threads < 0 || o->threads > 1024)
         return err_set(err, ERR_CONFIG, "%d threads", o->threads);
@@ -51,6 +57,7 @@ static int engine_create(const struct engine_options *options, struct engine **r
     if (!engine)
         return err_set(err, ERR_NOMEM, "an engine");
     engine->bf16 = o->precision && strcmp(o->precision, "bf16") == 0;
+    engine->int8 = o->precision && strcmp(o->precision, "int8") == 0;
     engine->threads = o->threads ? o->threads : 1;
     engine->max_work = o->max_work > 0 ? o->max_work : 1e14;
     engine->memory_bytes = o->memory_bytes ? o->memory_bytes : (size_t)8 << 30;
@@ -74,6 +81,7 @@ void engine_destroy(struct engine *engine)
     graph_destroy(engine->graph);
     graph_destroy(engine->model);
     executor_destroy(engine->executor);
+    calibration_destroy(engine->calibration);
     free(engine->passes_off);
     free(engine);
 }
@@ -105,15 +113,77 @@ static int prepare_fixed(struct engine *engine, struct err *err)
     return e;
 }
 
+static bool ends_in(const char *path, const char *end)
+{
+    const size_t length = strlen(path), tail = strlen(end);
+    return length > tail && strcmp(path + length - tail, end) == 0;
+}
+
+/** Read the calibration at path and say in onnx where its network is. */
+static int open_calibration(struct engine *engine, const char *path, char onnx[FILE_PATH],
+                            struct err *err)
+{
+    char folder[FILE_PATH];
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? (int)(slash - path) : 0;
+    const int e = calibration_read(path, &engine->calibration, err);
+    if (e != 0)
+        return e;
+    snprintf(folder, sizeof(folder), "%.*s", length, path);
+    return file_join(slash ? (length > 0 ? folder : "/") : ".",
+                     engine->calibration->model, onnx, err);
+}
+
+/** The calibration that path is, or that 8 bits need beside it; onnx is the network's file. */
+static int find_calibration(struct engine *engine, const char *path,
+                            const struct engine_options *options, char onnx[FILE_PATH],
+                            struct err *err)
+{
+    char beside[FILE_PATH];
+    if (snprintf(onnx, FILE_PATH, "%s", path) >= FILE_PATH)
+        return err_set(err, ERR_LIMIT, "a path of %zu characters", strlen(path));
+    if (ends_in(path, ".int8")) {
+        engine->int8 = engine->int8 || !options || !options->precision;
+        return open_calibration(engine, path, onnx, err);
+    }
+    if (!engine->int8)
+        return 0;
+    const int stem = (int)strlen(path) - (ends_in(path, ".onnx") ? 5 : 0);
+    snprintf(beside, sizeof(beside), "%.*s.int8", stem, path);
+    const int e = calibration_read(beside, &engine->calibration, err);
+    return e == ERR_NOTFOUND
+               ? err_add(err, "int8 wants a calibration (hilum model calibrate)")
+               : e;
+}
+
+static int check_digest(const struct engine *engine, struct err *err)
+{
+    char digest[SHA256_HEX];
+    if (!engine->calibration)
+        return 0;
+    const int e = calibration_digest(engine->model, digest, err);
+    if (e == 0 && strcmp(digest, engine->calibration->digest) != 0)
+        return err_set(err, ERR_FORMAT,
+                       "the calibration is of another network: digest %.12s..., not "
+                       "%.12s...",
+                       engine->calibration->digest, digest);
+    return e;
+}
+
 int engine_open(const char *path, const struct engine_options *options,
                 struct engine **ret, struct err *err)
 {
+    char onnx[FILE_PATH];
     auto_(engine) struct engine *engine = NULL;
     int e = engine_create(options, &engine, err);
+    if (e == 0)
+        e = find_calibration(engine, path, options, onnx, err);
     if (e != 0)
         return e;
     const struct onnx_limits limits = limits_of(engine);
-    e = onnx_load(path, &limits, &engine->model, err);
+    e = onnx_load(onnx, &limits, &engine->model, err);
+    if (e == 0)
+        e = check_digest(engine, err);
     if (e == 0)
         e = prepare_fixed(engine, err);
     if (e != 0)
@@ -137,6 +207,26 @@ int engine_open_bytes(const void *data, size_t size, const struct engine_options
         return e;
     *ret = take(engine);
     return 0;
+}
+
+void engine_set_calibration(struct engine *engine, const struct calibration *calibration)
+{
+    engine->lent = calibration;
+    plan_destroy(engine->plan);
+    graph_destroy(engine->graph);
+    engine->plan = NULL;
+    engine->graph = NULL;
+}
+
+void engine_set_watch(struct engine *engine, engine_watch_fn *watch, void *ctx)
+{
+    engine->watch = watch;
+    engine->watch_ctx = ctx;
+}
+
+const struct graph *engine_graph(const struct engine *engine, bool prepared)
+{
+    return prepared ? engine->graph : engine->model;
 }
 
 size_t engine_input_count(const struct engine *engine)
@@ -199,6 +289,13 @@ static bool is_prepared(const struct engine *engine, const struct tensor *const 
     return engine->plan != NULL;
 }
 
+/** The ranges that it runs with, or NULL. */
+static const struct calibration *calibration_of(const struct engine *engine)
+{
+    const struct calibration *own = engine->int8 ? engine->calibration : NULL;
+    return engine->lent ? engine->lent : own;
+}
+
 int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
                    struct err *err)
 {
@@ -218,7 +315,10 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
         *shape = *inputs[i];
         shape->data = shape->owned = NULL;
     }
-    const struct pass_context context = {.bf16 = engine->bf16 && executor_has_avx512(),
+    const struct calibration *calibration = calibration_of(engine);
+    const struct pass_context context = {.bf16 = (engine->bf16 || calibration)
+                                                 && executor_has_avx512(),
+                                         .calibration = calibration,
                                          .tensor_bytes = engine->memory_bytes,
                                          .off = engine->passes_off,
                                          .executor = engine->executor};
@@ -245,6 +345,8 @@ int engine_run(struct engine *engine, const struct tensor *const *inputs,
 {
     const int e = engine_prepare(engine, inputs, err);
     engine->runs++;
+    if (e == 0)
+        plan_watch(engine->plan, engine->watch, engine->watch_ctx);
     return e != 0 ? e : plan_run(engine->plan, inputs, outputs, err);
 }
 
@@ -258,7 +360,9 @@ struct engine_facts engine_facts(const struct engine *engine)
     const bool bf16 = engine->bf16 && engine->executor && executor_has_avx512();
     struct engine_facts facts = {
         .code = engine->executor ? executor_version() : "reference",
-        .precision = bf16 ? "bf16" : "f32",
+        .precision = calibration_of(engine) ? "int8"
+                     : bf16                 ? "bf16"
+                                            : "f32",
         .threads = engine->threads,
         .arena_bytes = engine->plan ? plan_arena_bytes(engine->plan) : 0,
     };
@@ -277,6 +381,8 @@ static void report_value(const struct graph *g, int value, FILE *to)
     tensor_describe(&g->values[value].shape, shape, sizeof(shape));
     fprintf(to, " %s:%s%s", g->values[value].name, shape,
             g->values[value].constant ? "*" : "");
+    if (g->values[value].scale > 0)
+        fprintf(to, "(q-%d)*%.4g", g->values[value].zero, (double)g->values[value].scale);
 }
 
 static void report_ports(const struct graph *g, const struct node *node, FILE *to)

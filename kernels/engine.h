@@ -17,14 +17,16 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct calibration;
 struct err;
 struct engine;
+struct graph;
 
 /** How to run; a zeroed struct is: the fastest executor, one thread, all passes, bounds that
  * fit a network of a hospital. */
 struct engine_options {
     const char *executor;   // "dnnl" or "reference"; NULL: dnnl
-    const char *precision;  // "f32" or "bf16"; NULL: f32
+    const char *precision;  // "f32", "bf16" or "int8"; NULL: f32, of a calibration int8
     int threads;            // 0: one
     const char *passes_off; // names between commas; NULL: none
     double max_work;        // most multiply-adds of one run; 0: 1e14, half an hour or so
@@ -32,9 +34,11 @@ struct engine_options {
 };
 
 /**
- * Read and check the model at path.
+ * Read and check the model at path: an ONNX file or the calibration of one (.int8), which lies
+ * beside it. In int8 the calibration of m.onnx is m.int8.
  *
- * Errors: those of onnx_load(); ERR_CONFIG  an option that is not one
+ * Errors: those of onnx_load() and calibration_read(); ERR_CONFIG  an option that is not one;
+ *         ERR_FORMAT  the calibration is of another network
  */
 int engine_open(const char *path, const struct engine_options *options,
                 struct engine **ret, struct err *err);
@@ -76,7 +80,7 @@ struct engine_facts {
     const char *code; // library, its version and instruction set; "reference"; static
     const char
         *precision; // what is computed in: f32 where bf16 was asked for but the CPU
-                    // has no AVX-512; static
+                    // has no AVX-512, int8 with a calibration anywhere; static
     int threads;
     double work;        // multiply-adds of a run; 0 if not prepared
     size_t arena_bytes; // of activations; 0 if not prepared
@@ -84,6 +88,19 @@ struct engine_facts {
 /** The code alone, of the fast executor. */
 const char *engine_code(void);
 struct engine_facts engine_facts(const struct engine *engine);
+
+/* What a calibration is made with; see calibrate.h. */
+
+/** Run with that calibration (lent until another is set; NULL: the one that was read). */
+void engine_set_calibration(struct engine *engine, const struct calibration *calibration);
+/** A value was made in a run: its name and numbers, which take bytes in whatever layout they
+ * have (channels may be filled up with zeros). */
+typedef void engine_watch_fn(void *ctx, const char *name, const struct tensor *t,
+                             size_t bytes);
+/** Call watch for each value of the runs that follow; NULL: no more. */
+void engine_set_watch(struct engine *engine, engine_watch_fn *watch, void *ctx);
+/** The graph as read, or as prepared (NULL: it is not); lent until it is prepared anew. */
+const struct graph *engine_graph(const struct engine *engine, bool prepared);
 
 /** What engine_report() prints. */
 enum engine_report { ENGINE_BEFORE, ENGINE_AFTER, ENGINE_DOT };

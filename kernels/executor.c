@@ -48,6 +48,11 @@ const char *executor_version(void)
     return dnnl_executor_version();
 }
 
+bool executor_has_vnni(void)
+{
+    return dnnl_executor_has_vnni();
+}
+
 /** The layouts of a node's values, to be put back. */
 struct saved {
     enum layout in[8], out;

@@ -108,7 +108,7 @@ int graph_need_value(struct graph *graph, const char *name, int *ret, struct err
     const int index = (int)graph->value_count;
     graph->table[find_slot(graph, name)] = index;
     graph->values[graph->value_count++] =
-        (struct value){.name = copy, .shape = {.rank = -1}, .producer = -1};
+        (struct value){.name = copy, .shape = {.rank = -1}, .producer = -1, .whole = -1};
     *ret = index;
     return 0;
 }
@@ -241,6 +241,13 @@ size_t value_bytes(const struct value *value)
     if (value->layout == LAYOUT_BLOCKED && shape.rank > 1)
         shape.dim[1] = (shape.dim[1] + LAYOUT_BLOCK - 1) / LAYOUT_BLOCK * LAYOUT_BLOCK;
     return tensor_bytes(&shape);
+}
+
+int64_t value_pitch(const struct graph *graph, int value)
+{
+    while (graph->values[value].whole >= 0)
+        value = graph->values[value].whole;
+    return graph->values[value].shape.dim[1];
 }
 
 void graph_kill_node(struct graph *graph, size_t n)

@@ -60,6 +60,11 @@ struct value {
     struct tensor shape;     // its type and shape; rank -1 or dim -1: not known; no data
     struct tensor *constant; // its numbers, if they are known
     int producer;            // index of a node, -1 if none makes it
+    float
+        scale; // of 8-bit numbers made by the int8 pass, (q - zero) * scale; 0: it is none
+    int zero;
+    int whole; // the value some channels of which it is, where they lie last; or -1
+    int64_t whole_first; // the first of them
 };
 
 struct graph {
@@ -108,6 +113,8 @@ int graph_insert_node(struct graph *graph, size_t at, const struct op *op,
 void graph_take_over(struct graph *graph, size_t n, size_t last);
 /** Bytes of a value in its layout; its shape must be known. */
 size_t value_bytes(const struct value *value);
+/** Elements from one pixel to the next of a value whose channels lie last. */
+int64_t value_pitch(const struct graph *graph, int value);
 /** Take node n out: its outputs have no producer any more. */
 void graph_kill_node(struct graph *graph, size_t n);
 /** Let whoever reads value from read value to instead, outputs of the graph excepted. */

@@ -25,6 +25,8 @@ struct plan {
     size_t arena_bytes, values_bytes, max_bytes;
     double work, max_work; // of nodes whose shapes are known
     double run_work;       // of this run
+    plan_watch_fn *watch;
+    void *watch_ctx;
 };
 
 static int allocate(struct plan *plan, struct err *err)
@@ -176,6 +178,12 @@ static int run_node(struct plan *plan, size_t n, struct err *err)
     step_call(&plan->graph->nodes[n], plan->values, plan->ports, &call);
     if (run_call(plan, n, &call, err) != 0)
         return step_blame(plan->graph, n, err);
+    for (size_t i = 0; plan->watch && i < call.node->out_count; i++) {
+        const int out = call.node->out[i];
+        if (out >= 0)
+            plan->watch(plan->watch_ctx, plan->graph->values[out].name, call.out[i],
+                        value_bytes(&plan->graph->values[out]));
+    }
     for (size_t i = 0; i < call.node->in_count; i++) {
         const int in = call.node->in[i];
         if (in >= 0 && plan->places[in].last == (int)n)
@@ -202,6 +210,12 @@ int plan_run(struct plan *plan, const struct tensor *const *inputs,
     for (size_t i = 0; i < g->output_count; i++)
         outputs[i] = &plan->values[g->outputs[i]];
     return 0;
+}
+
+void plan_watch(struct plan *plan, plan_watch_fn *watch, void *ctx)
+{
+    plan->watch = watch;
+    plan->watch_ctx = ctx;
 }
 
 size_t plan_arena_bytes(const struct plan *plan)

@@ -46,6 +46,11 @@ AUTO_DEFINE(plan)
 int plan_run(struct plan *plan, const struct tensor *const *inputs,
              const struct tensor **outputs, struct err *err);
 
+/** Call watch for each value that a run makes, with its name and the bytes that it takes in its
+ * layout; NULL: no more. */
+typedef void plan_watch_fn(void *ctx, const char *name, const struct tensor *t,
+                           size_t bytes);
+void plan_watch(struct plan *plan, plan_watch_fn *watch, void *ctx);
 /** Bytes of the arena, and of all values as if none shared memory. */
 size_t plan_arena_bytes(const struct plan *plan);
 size_t plan_values_bytes(const struct plan *plan);

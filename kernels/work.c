@@ -30,7 +30,7 @@ static double cost_of(const struct op_call *call)
 {
     const struct tensor *a = call->in_count > 0 ? call->in[0] : NULL;
     const struct tensor *b = call->in_count > 1 ? call->in[1] : NULL;
-    if (is(call, "Conv") && b && b->rank > 0)
+    if ((is(call, "Conv") || is(call, "QConv")) && b && b->rank > 0)
         return count_of(b) / (double)(b->dim[0] > 0 ? b->dim[0] : 1);
     if (is(call, "QLinearConv") && op_has(call, 3) && call->in[3]->rank > 0)
         return count_of(call->in[3])

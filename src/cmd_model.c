@@ -2,8 +2,9 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "base/npy.h"
 #include "kernels/engine.h"
+#include "src/array.h"
+#include "src/model_calibrate.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct request {
     const char *inputs[INPUTS_MAX]; // NAME=FILE.npy
     size_t input_count;
     bool dot;
+    struct model_calibrate calibrate;
 };
 
 static const char USAGE[] =
@@ -28,74 +30,22 @@ static const char USAGE[] =
     "against it\n"
     "       hilum model run MODEL --input NAME=FILE.npy ... --output DIR\n"
     "                                          write each output to DIR/<its name>.npy\n"
+    "       hilum model calibrate MODEL --data DIR --out MODEL.int8\n"
+    "                                          find the ranges for 8-bit numbers\n"
     "\n"
-    "  --precision P       f32 unless given; bf16 where the CPU has it\n"
+    "  --precision P       f32 unless given; bf16 where the CPU has it; int8 with the\n"
+    "                      calibration MODEL.int8 of MODEL.onnx, which can be run "
+    "itself\n"
+    "  --data DIR          .npy files, one a sample, or a folder a sample with\n"
+    "                      <input name>.npy\n"
+    "  --judge DIR         samples that judge; unless given every fourth of --data\n"
+    "  --metric M          dice (of labels) or error (of numbers); by the output's "
+    "shape\n"
+    "  --bound B           most that judges may find: 0.005 for dice, 0.02 for error\n"
     "  --threads N         1 unless given\n"
     "  --executor E        dnnl unless given; reference: plain C, slow\n"
     "  --passes-off A,B    leave out these passes of the optimiser\n"
     "  --memory-mib N      most that reading and running may take (8192)\n";
-
-/* Arrays to tensors and back. */
-
-static const struct {
-    enum tensor_type type;
-    char kind;
-    size_t size;
-} KINDS[] = {
-    {TENSOR_F32, 'f', 4}, {TENSOR_F64, 'f', 8}, {TENSOR_F16, 'f', 2},
-    {TENSOR_I8, 'i', 1},  {TENSOR_I16, 'i', 2}, {TENSOR_I32, 'i', 4},
-    {TENSOR_I64, 'i', 8}, {TENSOR_U8, 'u', 1},  {TENSOR_U16, 'u', 2},
-    {TENSOR_U32, 'u', 4}, {TENSOR_U64, 'u', 8}, {TENSOR_BOOL, 'b', 1},
-};
-
-static int read_input(const char *path, size_t max_bytes, struct tensor *ret,
-                      struct err *err)
-{
-    struct npy npy;
-    const int e = npy_read(path, max_bytes, &npy, err);
-    if (e != 0)
-        return e;
-    *ret = (struct tensor){.rank = npy.rank, .data = npy.data, .owned = npy.data};
-    memcpy(ret->dim, npy.dim, sizeof(ret->dim));
-    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        if (KINDS[i].kind == npy.kind && KINDS[i].size == npy.size)
-            ret->type = KINDS[i].type;
-    }
-    return 0;
-}
-
-/** NumPy has no bfloat16: it is written as float32, which holds it exactly. */
-static int write_output(const char *path, const struct tensor *t, struct err *err)
-{
-    struct npy npy = {.kind = 'f',
-                      .size = 4,
-                      .rank = t->rank,
-                      .data = t->data,
-                      .bytes = tensor_bytes(t)};
-    memcpy(npy.dim, t->dim, sizeof(npy.dim));
-    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        if (KINDS[i].type == t->type) {
-            npy.kind = KINDS[i].kind;
-            npy.size = KINDS[i].size;
-            return npy_write(path, &npy, err);
-        }
-    }
-    const size_t count = (size_t)tensor_count(t);
-    struct tensor wide = *t;
-    wide.type = TENSOR_F32;
-    int e = tensor_allocate(&wide, err);
-    for (size_t i = 0; e == 0 && i < count; i++) {
-        double x;
-        tensor_load_f64(t, (int64_t)i, 1, &x);
-        tensor_store_f64(&wide, (int64_t)i, 1, &x);
-    }
-    npy.data = wide.data;
-    npy.bytes = count * 4;
-    if (e == 0)
-        e = npy_write(path, &npy, err);
-    tensor_finish(&wide);
-    return e;
-}
 
 /* hilum model run */
 
@@ -119,7 +69,7 @@ static int read_inputs(const struct request *r, const struct engine *engine,
             e = err_set(err, ERR_CONFIG, "input '%.80s' is given twice", name);
         free(name);
         if (e == 0)
-            e = read_input(equals + 1, (size_t)8 << 30, &ret[at], err);
+            e = array_read(equals + 1, (size_t)8 << 30, &ret[at], err);
         if (e != 0)
             return e;
     }
@@ -142,7 +92,7 @@ static int write_outputs(const struct engine *engine, const struct tensor *const
             *c = *c == '/' ? '_' : *c;
         e = file_join(folder, name, path, err);
         if (e == 0)
-            e = write_output(path, outputs[i], err);
+            e = array_write(path, outputs[i], err);
     }
     return e;
 }
@@ -245,6 +195,7 @@ static const struct {
     {"show", model_show},
     {"check", model_check},
     {"run", model_run},
+    {"calibrate", NULL}, // opens the model itself
 };
 enum { VERB_COUNT = sizeof(VERBS) / sizeof(VERBS[0]) };
 
@@ -253,6 +204,24 @@ static int read_number(const char *text, long max, long *ret)
     char *end;
     *ret = strtol(text, &end, 10);
     return *text && !*end && *ret > 0 && *ret <= max ? 0 : -1;
+}
+
+static int read_calibrate(int c, struct model_calibrate *ret)
+{
+    char *end = NULL;
+    if (c == 'D')
+        ret->data = optarg;
+    else if (c == 'J')
+        ret->judge = optarg;
+    else if (c == 'O')
+        ret->out = optarg;
+    else if (c == 'M')
+        ret->metric = optarg;
+    else if (c == 'B')
+        ret->bound = strtod(optarg, &end);
+    else
+        return -1;
+    return c != 'B' || (end != optarg && !*end && ret->bound > 0) ? 0 : -1;
 }
 
 /** Fill r from the command line; returns 0, or -1 for wrong usage. */
@@ -267,6 +236,11 @@ static int read_options(int argc, char **argv, struct request *r)
         {"passes-off", required_argument, NULL, 'x'},
         {"memory-mib", required_argument, NULL, 'm'},
         {"dot", no_argument, NULL, 'd'},
+        {"data", required_argument, NULL, 'D'},
+        {"judge", required_argument, NULL, 'J'},
+        {"out", required_argument, NULL, 'O'},
+        {"metric", required_argument, NULL, 'M'},
+        {"bound", required_argument, NULL, 'B'},
         {0},
     };
     long n;
@@ -287,7 +261,7 @@ static int read_options(int argc, char **argv, struct request *r)
             r->options.threads = (int)n;
         else if (c == 'm' && read_number(optarg, 1 << 24, &n) == 0)
             r->options.memory_bytes = (size_t)n << 20;
-        else
+        else if (read_calibrate(c, &r->calibrate) != 0)
             return -1;
     }
     if (argc - optind != 1)
@@ -317,10 +291,14 @@ int cmd_model(int argc, char **argv)
         auto_(engine) struct engine *engine = NULL;
         if (read_options(argc - 1, argv + 1, &r) != 0)
             break;
-        int e = engine_open(r.model, &r.options, &engine, &err);
-        if (e == 0)
+        r.calibrate.model = r.model;
+        r.calibrate.threads = r.options.threads;
+        r.calibrate.memory_bytes = r.options.memory_bytes;
+        int e = VERBS[i].run ? engine_open(r.model, &r.options, &engine, &err)
+                             : model_calibrate(&r.calibrate, &err);
+        if (e == 0 && VERBS[i].run)
             say_precision(&r, engine);
-        if (e == 0)
+        if (e == 0 && VERBS[i].run)
             e = VERBS[i].run(&r, engine, &err);
         return e == 0 ? CMD_DONE : cmd_fail("model", &err);
     }

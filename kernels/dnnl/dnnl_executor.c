@@ -117,10 +117,19 @@ int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
     return e == ERR_UNSUPPORTED ? 0 : e; // then the reference does it
 }
 
+static bool has_isa(dnnl_cpu_isa_t isa)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)isa) == (unsigned)isa;
+}
+
 bool dnnl_executor_has_avx512(void)
 {
-    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)dnnl_cpu_isa_avx512_core)
-           == (unsigned)dnnl_cpu_isa_avx512_core;
+    return has_isa(dnnl_cpu_isa_avx512_core);
+}
+
+bool dnnl_executor_has_vnni(void)
+{
+    return has_isa(dnnl_cpu_isa_avx512_core_vnni);
 }
 
 const char *dnnl_executor_version(void)

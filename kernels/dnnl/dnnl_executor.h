@@ -28,6 +28,8 @@ int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
                        struct kernel **ret, struct err *err);
 /** Is there the fast code of AVX-512 on this CPU? */
 bool dnnl_executor_has_avx512(void);
+/** And its sums of 8-bit products (VNNI)? DNNL_MAX_CPU_ISA masks both. */
+bool dnnl_executor_has_vnni(void);
 /** "oneDNN 2.6.3 avx512_core", for reports; static. */
 const char *dnnl_executor_version(void);
 

@@ -7,19 +7,25 @@
 static const struct {
     const char *domain, *name;
     fast_make_fn *make;
+    bool any_type; // it moves numbers, or looks at types itself
 } MAKERS[] = {
-    {"hilum", "Shuffle", fast_make_shuffle},
-    {"", "Concat", fast_make_concat},
-    {"", "PRelu", fast_make_affine},
-    {"", "BatchNormalization", fast_make_affine},
-    {"", "Add", fast_make_broadcast},
-    {"", "Sub", fast_make_broadcast},
-    {"", "Mul", fast_make_broadcast},
-    {"", "Div", fast_make_broadcast},
-    {"", "InstanceNormalization", fast_make_normal},
-    {"", "LayerNormalization", fast_make_normal},
-    {"", "Softmax", fast_make_softmax},
-    {"", "Transpose", fast_make_permute},
+    {"hilum", "Shuffle", fast_make_shuffle, true},
+    {"hilum", "QConv", fast_make_qconv, true},
+    {"hilum", "QAffine", fast_make_qaffine, true},
+    {"", "QuantizeLinear", fast_make_quantize, true},
+    {"", "DequantizeLinear", fast_make_quantize, true},
+    {"", "MaxPool", fast_make_qpool, true},
+    {"", "Concat", fast_make_concat, true},
+    {"", "PRelu", fast_make_affine, false},
+    {"", "BatchNormalization", fast_make_affine, false},
+    {"", "Add", fast_make_broadcast, false},
+    {"", "Sub", fast_make_broadcast, false},
+    {"", "Mul", fast_make_broadcast, false},
+    {"", "Div", fast_make_broadcast, false},
+    {"", "InstanceNormalization", fast_make_normal, false},
+    {"", "LayerNormalization", fast_make_normal, false},
+    {"", "Softmax", fast_make_softmax, false},
+    {"", "Transpose", fast_make_permute, false},
 };
 
 int fast_make(const struct graph *graph, size_t n, struct kernel **ret, struct err *err)
@@ -30,11 +36,9 @@ int fast_make(const struct graph *graph, size_t n, struct kernel **ret, struct e
             || strcmp(MAKERS[i].domain, node->op->domain) != 0)
             continue;
         const struct tensor *x = &graph->values[node->in[0]].shape;
-        // What only moves numbers moves those of any type.
-        const bool moves =
-            MAKERS[i].make == fast_make_concat || MAKERS[i].make == fast_make_shuffle;
-        if (node->out[0] < 0 || (!moves && x->type != TENSOR_F32) || x->rank < 1
-            || tensor_count(x) == 0 || graph->values[node->out[0]].shape.rank < 1)
+        if (node->out[0] < 0 || (!MAKERS[i].any_type && x->type != TENSOR_F32)
+            || x->rank < 1 || tensor_count(x) == 0
+            || graph->values[node->out[0]].shape.rank < 1)
             return 0;
         return MAKERS[i].make(graph, node, ret, err);
     }

@@ -8,7 +8,7 @@
 // clang-format off
 #define FILES(X)                                                                   \
     X(binary) X(boxes) X(constant) X(conv) X(deconv) X(einsum) X(fused) X(gather) X(logic) X(matmul)  \
-    X(move) X(norm) X(pool) X(quant) X(reduce) X(regions) X(reshape) X(resize) X(slice)       \
+    X(move) X(norm) X(pool) X(quant) X(quantised) X(reduce) X(regions) X(reshape) X(resize) X(slice) \
     X(softmax) X(unary)
 // clang-format on
 

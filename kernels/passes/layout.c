@@ -27,14 +27,20 @@ struct pair {
 static bool is_image(const struct graph *graph, int value)
 {
     const struct tensor *t = &graph->values[value].shape;
-    return (t->type == TENSOR_F32 || t->type == TENSOR_BF16) && t->rank >= 3
-           && t->rank <= 5;
+    return (t->type == TENSOR_F32 || t->type == TENSOR_BF16
+            || graph->values[value].scale > 0)
+           && t->rank >= 3 && t->rank <= 5;
+}
+
+static bool is(const struct node *node, const char *name)
+{
+    return strcmp(node->op->name, name) == 0;
 }
 
 /** What convolutions of that type are fastest in. */
 static enum layout favourite(const struct graph *graph, int value)
 {
-    return graph->values[value].shape.type == TENSOR_BF16 ? LAYOUT_LAST : LAYOUT_BLOCKED;
+    return graph->values[value].shape.type == TENSOR_F32 ? LAYOUT_BLOCKED : LAYOUT_LAST;
 }
 
 static struct pair choose_for_conv(const struct layouter *l, size_t n)
@@ -106,6 +112,13 @@ static struct pair choose(const struct layouter *l, size_t n)
         const struct pair pair = {now, to_bf16 ? LAYOUT_LAST : LAYOUT_PLAIN};
         return executor_can(l->executor, l->graph, n, pair.in, pair.out) ? pair : plain;
     }
+    // 8-bit numbers lie channels last, and so does the float result of their sums.
+    if (is(node, "QConv"))
+        return (struct pair){LAYOUT_LAST, LAYOUT_LAST};
+    if (is(node, "QuantizeLinear"))
+        return (struct pair){now == LAYOUT_BLOCKED ? LAYOUT_PLAIN : now, LAYOUT_LAST};
+    if (is(node, "DequantizeLinear"))
+        return (struct pair){LAYOUT_LAST, LAYOUT_PLAIN};
     const enum layout f = favourite(g, node->in[0]);
     const struct pair moved = {f, f};
     if (!any_moved(g, node))

@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct calibration;
 struct err;
 struct executor;
 struct graph;
 
 struct pass_context {
-    bool bf16;           // convolutions run in bfloat16
+    bool bf16; // convolutions run in bfloat16
+    const struct calibration
+        *calibration;    // ranges for 8-bit numbers; NULL: none are used
     size_t tensor_bytes; // no tensor may be larger
     const char *off;     // names of passes that do not run, between commas; NULL: none
     struct executor *executor; // what will run the graph; NULL: the reference
@@ -43,6 +46,7 @@ int pass_run_all(struct graph *graph, const struct pass_context *context,
 typedef int pass_run_fn(struct graph *graph, const struct pass_context *context,
                         struct err *err);
 pass_run_fn pass_activation, pass_affine, pass_batchnorm, pass_dead, pass_deconv_gemm,
-    pass_fold, pass_layout, pass_padding, pass_precision, pass_residual, pass_stride;
+    pass_fold, pass_int8, pass_layout, pass_padding, pass_precision, pass_residual,
+    pass_stride;
 
 #endif

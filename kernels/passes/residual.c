@@ -3,6 +3,7 @@
 #include "kernels/passes/pass.h"
 
 #include "base/err.h"
+#include "kernels/calibration.h"
 #include "kernels/executor.h"
 #include "kernels/ops/op.h"
 #include "kernels/passes/conv_edit.h"
@@ -36,15 +37,17 @@ static int try_side(struct graph *graph, size_t n, size_t side, bool *done,
 int pass_residual(struct graph *graph, const struct pass_context *context,
                   struct err *err)
 {
-    // Without AVX-512 convolutions are products, which do not add (see kernels/dnnl).
-    if (context->executor && !executor_has_avx512())
-        return 0;
+    // Without AVX-512 convolutions of floats are products, which do not add (see kernels/dnnl).
+    const struct calibration *c = context->calibration;
+    const bool floats = !context->executor || executor_has_avx512();
     int e = 0;
     for (size_t n = 0; e == 0 && n < graph->node_count; n++) {
         const struct node *node = &graph->nodes[n];
         bool done = false;
         if (!node->op || strcmp(node->op->name, "Add") != 0 || node->opset < 7
-            || node->in[0] == node->in[1])
+            || node->in[0] == node->in[1]
+            || !(floats
+                 || (c && !calibration_keeps(c, graph->values[node->out[0]].name))))
             continue;
         for (size_t side = 0; e == 0 && !done && side < 2; side++)
             e = try_side(graph, n, side, &done, err);
