@@ -8,7 +8,6 @@
 
 enum {
     ALIGN = 64,
-    SEARCHED_MAX = 4096, // values beyond it get places in a row: the search is quadratic
 };
 
 static size_t round_up(size_t bytes)
@@ -118,8 +117,19 @@ static void join_residual(const struct graph *g, struct place *places, size_t n)
     move_in(g, places, out, r, 0);
 }
 
+/** Some channels of a wider value lie there (see passes/join.c). */
+static void join_whole(const struct graph *g, struct place *places, int i)
+{
+    const struct value *v = &g->values[i];
+    if (v->whole >= 0 && places[i].placed && places[v->whole].placed)
+        move_in(g, places, i, v->whole,
+                (size_t)v->whole_first * tensor_type_size(v->shape.type));
+}
+
 static void join(const struct graph *g, struct place *places)
 {
+    for (size_t i = 0; i < g->value_count; i++)
+        join_whole(g, places, (int)i);
     for (size_t n = g->node_count; n-- > 0;) { // outer concatenations before inner ones
         if (g->nodes[n].op && strcmp(g->nodes[n].op->name, "Concat") == 0)
             join_concat(g, places, &g->nodes[n]);
@@ -152,9 +162,9 @@ static bool collide(const struct block *a, const struct block *b)
 /** The lowest offset at which block k touches none of those before it. */
 static void place_block(struct block *blocks, size_t k)
 {
-    bool again = k < SEARCHED_MAX;
+    bool again = k < PLACEMENT_SEARCHED_MAX;
     blocks[k].offset = 0;
-    if (k >= SEARCHED_MAX)
+    if (k >= PLACEMENT_SEARCHED_MAX)
         blocks[k].offset = blocks[k - 1].offset + blocks[k - 1].bytes;
     while (again) {
         again = false;
@@ -206,7 +216,7 @@ static size_t arrange(struct block *blocks, size_t count)
     for (size_t k = 0; k < count; k++) {
         place_block(blocks, k);
         // Behind the search blocks stand in a row, beyond all before them.
-        if (k == SEARCHED_MAX && blocks[k].offset < arena)
+        if (k == PLACEMENT_SEARCHED_MAX && blocks[k].offset < arena)
             blocks[k].offset = arena;
         if (blocks[k].offset + blocks[k].bytes > arena)
             arena = blocks[k].offset + blocks[k].bytes;
@@ -228,7 +238,7 @@ int placement_create(const struct graph *graph, bool share, struct place **ret,
         return err_set(err, ERR_NOMEM, "places");
     }
     find_lives(graph, places);
-    if (share && graph->value_count <= SEARCHED_MAX)
+    if (share && graph->value_count <= PLACEMENT_SEARCHED_MAX)
         join(graph, places);
     const size_t count = gather_blocks(graph, places, share, blocks, block_of);
     *ret_arena_bytes = arrange(blocks, count);

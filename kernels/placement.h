@@ -12,6 +12,9 @@
 
 struct err;
 
+/** Values beyond this many get places in a row and share none: the search is quadratic. */
+enum { PLACEMENT_SEARCHED_MAX = 4096 };
+
 struct place {
     bool placed;     // false: a constant, an input, or of unknown shape
     size_t offset;   // in the arena

@@ -16,6 +16,8 @@ static const struct {
     {"", "DequantizeLinear", fast_make_quantize, true},
     {"", "MaxPool", fast_make_qpool, true},
     {"", "Concat", fast_make_concat, true},
+    {"", "Resize", fast_make_resize, true},
+    {"", "Upsample", fast_make_resize, true},
     {"", "PRelu", fast_make_affine, false},
     {"", "BatchNormalization", fast_make_affine, false},
     {"", "Add", fast_make_broadcast, false},

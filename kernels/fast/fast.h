@@ -21,6 +21,6 @@ typedef int fast_make_fn(const struct graph *graph, const struct node *node,
                          struct kernel **ret, struct err *err);
 fast_make_fn fast_make_affine, fast_make_broadcast, fast_make_concat, fast_make_normal,
     fast_make_permute, fast_make_qaffine, fast_make_qconv, fast_make_qpool,
-    fast_make_quantize, fast_make_shuffle, fast_make_softmax;
+    fast_make_quantize, fast_make_resize, fast_make_shuffle, fast_make_softmax;
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * fast_concat: Concat of channels where they lie last: y[p] = a[p], b[p], ... for each pixel p.
- * Any type. Cost: one copy. Test: tests/golden/test_networks.py in bf16.
+ * Any type. What lies in its place already (passes/join.c) is not copied.
+ * Cost: one copy of the others. Test: tests/golden/test_networks.py in bf16, test_int8.py.
  */
 #include "kernels/fast/fast.h"
 
@@ -13,21 +14,24 @@
 struct concat {
     struct kernel base;
     int64_t pixels;
-    size_t size;
+    size_t size, row; // bytes of an element, of a pixel of the result
+    size_t *pitch;    // bytes from pixel to pixel of each part; 0: it is in its place
 };
 
 static int run(struct kernel *kernel, struct op_call *call, struct err *err)
 {
     (void)err;
     const struct concat *k = (const struct concat *)kernel;
-    const size_t row = (size_t)call->out[0]->dim[1] * k->size;
     size_t at = 0;
     for (size_t i = 0; i < call->in_count; i++) {
         const size_t part = (size_t)call->in[i]->dim[1] * k->size;
         const char *from = call->in[i]->data;
         char *to = (char *)call->out[0]->data + at;
-        for (int64_t p = 0; p < k->pixels; p++, from += part, to += row)
+        for (int64_t p = 0; k->pitch[i] > 0 && p < k->pixels; p++) {
             memcpy(to, from, part);
+            from += k->pitch[i];
+            to += k->row;
+        }
         at += part;
     }
     return 0;
@@ -35,6 +39,7 @@ static int run(struct kernel *kernel, struct op_call *call, struct err *err)
 
 static void destroy(struct kernel *kernel)
 {
+    free(((struct concat *)kernel)->pitch);
     free(kernel);
 }
 
@@ -55,6 +60,22 @@ int fast_make_concat(const struct graph *graph, const struct node *node,
     k->base = (struct kernel){run, destroy, "concat"};
     k->pixels = y->shape.dim[0] * tensor_span(&y->shape, 2, y->shape.rank);
     k->size = tensor_type_size(y->shape.type);
+    k->row = (size_t)value_pitch(graph, node->out[0]) * k->size;
+    k->pitch = calloc(node->in_count + 1, sizeof(*k->pitch));
+    if (!k->pitch) {
+        destroy(&k->base);
+        return err_set(err, ERR_NOMEM, "a kernel");
+    }
+    bool copies = false;
+    int64_t first = 0;
+    for (size_t i = 0; i < node->in_count; i++) {
+        const struct value *v = &graph->values[node->in[i]];
+        const bool there = v->whole == node->out[0] && v->whole_first == first;
+        k->pitch[i] = there ? 0 : (size_t)value_pitch(graph, node->in[i]) * k->size;
+        copies = copies || !there;
+        first += v->shape.dim[1];
+    }
+    k->base.name = copies ? "concat" : "concat:joined";
     *ret = &k->base;
     return 0;
 }

@@ -20,10 +20,9 @@
 #include <string.h>
 
 enum {
-    STRIP = 384,     // pixels; a multiple of what the inner loops take at once
-    STRIP_UNIT = 24, // that multiple
+    STRIP = 384, // pixels; a multiple of what the inner loops take at once
     SEGMENTS_MAX = 512,
-    ROW_BYTES_MAX = 64, // of a segment that is a row
+    ROW_BYTES_MAX = 256, // of a segment that is a row
 };
 
 /** Some channels of the result: what one tile makes. */
@@ -150,6 +149,16 @@ static void fill_out(const struct qconv *k, char *y, const uint8_t *residual,
     }
 }
 
+/** Inner loops take some pixels at once: the last one stands for those that are not there. */
+static void fill_up(const struct qconv *k, int64_t n, struct table *t)
+{
+    const int64_t end = ceil_div(n, QTILE_UNIT) * QTILE_UNIT;
+    for (int64_t s = 0; s < k->segments; s++) {
+        for (int64_t i = n; i < end; i++)
+            t->in[s * k->strip + i] = t->in[s * k->strip + n - 1];
+    }
+}
+
 static void fill_table(const struct qconv *k, const struct op_call *call, int64_t begin,
                        int64_t n, struct table *t)
 {
@@ -164,6 +173,7 @@ static void fill_table(const struct qconv *k, const struct op_call *call, int64_
         fill_out(k, call->out[0]->data, residual, at, run, t, done);
         done += run;
     }
+    fill_up(k, n, t);
 }
 
 static void run_strip(const struct qconv *k, const struct op_call *call, int64_t begin,
@@ -253,9 +263,9 @@ static void find_segments(struct qconv *k)
     const struct op_window *w = &k->w;
     const int64_t bytes = w->kernel[2] * k->channels, rows = w->kernel[0] * w->kernel[1];
     const int64_t pixels = k->batch * w->out[0] * w->out[1] * w->out[2];
-    const int64_t fair = ceil_div(ceil_div(pixels, k->threads), STRIP_UNIT) * STRIP_UNIT;
-    k->rows = w->dilation[2] == 1 && k->x_pitch == k->channels && bytes <= ROW_BYTES_MAX
-              && (k->channels % 4 != 0 || k->channels < 8);
+    const int64_t fair = ceil_div(ceil_div(pixels, k->threads), QTILE_UNIT) * QTILE_UNIT;
+    // Longer segments are fewer pointers; few channels fill no four bytes of a tap.
+    k->rows = w->dilation[2] == 1 && k->x_pitch == k->channels && bytes <= ROW_BYTES_MAX;
     k->segments = k->rows ? rows : rows * w->kernel[2];
     k->chunks = ceil_div(k->rows ? bytes : k->channels, 4);
     k->strip = fair < STRIP ? fair : STRIP;

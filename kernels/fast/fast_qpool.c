@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PIECE = 64, TAPS_MAX = 512 };
+
 struct qpool {
     struct kernel base;
     struct op_window w;
@@ -20,16 +22,38 @@ struct qpool {
     int threads;
 };
 
-KERNEL_CLONES static void take_larger(const uint8_t *restrict x, uint8_t *restrict y,
-                                      int64_t n)
+/** y[c] = the largest of count rows. */
+KERNEL_CLONES static void take_largest(const uint8_t *const *row, int count, int64_t n,
+                                       uint8_t *restrict y)
 {
-    for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] > y[i] ? x[i] : y[i];
+    int64_t c = 0;
+    for (; c + PIECE <= n; c += PIECE) {
+        uint8_t most[PIECE];
+        memcpy(most, row[0] + c, PIECE);
+        for (int t = 1; t < count; t++) {
+            const uint8_t *restrict x = row[t] + c;
+            for (int i = 0; i < PIECE; i++)
+                most[i] = x[i] > most[i] ? x[i] : most[i];
+        }
+        memcpy(y + c, most, PIECE);
+    }
+    for (; c < n; c++) {
+        uint8_t most = row[0][c];
+        for (int t = 1; t < count; t++)
+            most = row[t][c] > most ? row[t][c] : most;
+        y[c] = most;
+    }
 }
 
-static bool inside(const struct op_window *w, int axis, int64_t q)
+/** Taps from first to last of an axis, whose window begins at from, that lie inside. */
+static void find_inside(const struct op_window *w, int axis, int64_t at, int64_t *first,
+                        int64_t *last)
 {
-    return q >= 0 && q < w->in[axis];
+    const int64_t from = at * w->stride[axis] - w->begin[axis], d = w->dilation[axis];
+    *first = from < 0 ? (-from + d - 1) / d : 0;
+    *last = w->kernel[axis];
+    while (*last > *first && from + (*last - 1) * d >= w->in[axis])
+        --*last;
 }
 
 /** The window of place at (z, y, x) of the result; x is the image. */
@@ -37,20 +61,26 @@ static void pool_one(const struct qpool *k, const uint8_t *x, const int64_t *at,
                      uint8_t *y)
 {
     const struct op_window *w = &k->w;
-    int64_t tap[OP_SPATIAL_MAX] = {0};
-    memset(y, 0, (size_t)k->channels);
-    do {
-        int64_t offset = 0;
-        bool in = true;
-        for (int i = 0; i < OP_SPATIAL_MAX; i++) {
-            const int64_t q =
-                at[i] * w->stride[i] + tap[i] * w->dilation[i] - w->begin[i];
-            in = in && inside(w, i, q);
-            offset = offset * w->in[i] + q;
+    const uint8_t *row[TAPS_MAX];
+    int64_t first[OP_SPATIAL_MAX], last[OP_SPATIAL_MAX];
+    int count = 0;
+    for (int i = 0; i < OP_SPATIAL_MAX; i++)
+        find_inside(w, i, at[i], &first[i], &last[i]);
+    for (int64_t a = first[0]; a < last[0]; a++) {
+        const int64_t z = at[0] * w->stride[0] + a * w->dilation[0] - w->begin[0];
+        for (int64_t b = first[1]; b < last[1]; b++) {
+            const int64_t r = at[1] * w->stride[1] + b * w->dilation[1] - w->begin[1];
+            const int64_t base = (z * w->in[1] + r) * w->in[2];
+            for (int64_t c = first[2]; c < last[2]; c++) {
+                const int64_t p = at[2] * w->stride[2] + c * w->dilation[2] - w->begin[2];
+                row[count++] = x + (base + p) * k->x_pitch;
+            }
         }
-        if (in)
-            take_larger(x + offset * k->x_pitch, y, k->channels);
-    } while (op_next(w->kernel, OP_SPATIAL_MAX, tap));
+    }
+    if (count > 0)
+        take_largest(row, count, k->channels, y);
+    else
+        memset(y, 0, (size_t)k->channels);
 }
 
 static int run(struct kernel *kernel, struct op_call *call, struct err *err)
@@ -87,7 +117,8 @@ int fast_make_qpool(const struct graph *graph, const struct node *node,
     if (x->shape.type != TENSOR_U8 || x->layout != LAYOUT_LAST
         || graph->values[node->out[0]].layout != LAYOUT_LAST
         || (node->out_count > 1 && node->out[1] >= 0)
-        || op_window_init(&w, &call, &x->shape, NULL, err) != 0)
+        || op_window_init(&w, &call, &x->shape, NULL, err) != 0
+        || (double)w.kernel[0] * (double)w.kernel[1] * (double)w.kernel[2] > TAPS_MAX)
         return 0;
     struct qpool *k = calloc(1, sizeof(*k));
     if (!k)

@@ -13,12 +13,6 @@
 
 enum { PIXELS_MAX = 8 };
 
-/** The pixel that stands in place i of those from first on; the last one fills up. */
-INLINE int64_t pixel_at(const struct qtile *t, int64_t first, int i)
-{
-    return first + i < t->pixels ? first + i : t->pixels - 1;
-}
-
 INLINE __m512i broadcast4(const uint8_t *x)
 {
     int32_t four;
@@ -84,7 +78,7 @@ INLINE void block(const struct qtile *t, int64_t first, const int PIXELS,
         const uint8_t *x[PIXELS_MAX];
 #pragma GCC unroll 8
         for (int i = 0; i < PIXELS; i++)
-            x[i] = t->in[s * t->stride + pixel_at(t, first, i)];
+            x[i] = t->in[s * t->stride + first + i];
         for (int64_t k = 0; k < 4 * t->chunks; k += 4) {
             __m512i wv[QTILE_VECTORS_MAX];
 #pragma GCC unroll 4

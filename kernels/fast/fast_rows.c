@@ -207,6 +207,54 @@ static int run_softmax(struct kernel *kernel, struct op_call *call, struct err *
     return 0;
 }
 
+enum { PIECE = 256 };
+
+/** Softmax of count columns, each n numbers with a step of inner from one to the next. */
+KERNEL_CLONES static void softmax_columns(const float *x, float *y, int64_t n,
+                                          int64_t inner, int64_t count)
+{
+    float top[PIECE], sum[PIECE];
+    for (int64_t i = 0; i < count; i++) {
+        top[i] = x[i];
+        sum[i] = 0;
+    }
+    for (int64_t c = 1; c < n; c++) {
+        for (int64_t i = 0; i < count; i++)
+            top[i] = x[c * inner + i] > top[i] ? x[c * inner + i] : top[i];
+    }
+    for (int64_t c = 0; c < n; c++) {
+        for (int64_t i = 0; i < count; i++) {
+            const float e = exp_negative(x[c * inner + i] - top[i]);
+            y[c * inner + i] = e;
+            sum[i] += e;
+        }
+    }
+    for (int64_t i = 0; i < count; i++)
+        sum[i] = 1 / sum[i];
+    for (int64_t c = 0; c < n; c++) {
+        for (int64_t i = 0; i < count; i++)
+            y[c * inner + i] *= sum[i];
+    }
+}
+
+/** rows pieces of channels columns; n is how long they are. */
+static int run_columns(struct kernel *kernel, struct op_call *call, struct err *err)
+{
+    (void)err;
+    const struct rows *k = (const struct rows *)kernel;
+    const float *x = call->in[0]->data;
+    float *y = call->out[0]->data;
+    for (int64_t r = 0; r < k->rows; r++) {
+        for (int64_t i = 0; i < k->channels; i += PIECE) {
+            const int64_t left = k->channels - i;
+            softmax_columns(x + i, y + i, k->n, k->channels, left < PIECE ? left : PIECE);
+        }
+        x += k->n * k->channels;
+        y += k->n * k->channels;
+    }
+    return 0;
+}
+
 int fast_make_softmax(const struct graph *graph, const struct node *node,
                       struct kernel **ret, struct err *err)
 {
@@ -215,13 +263,15 @@ int fast_make_softmax(const struct graph *graph, const struct node *node,
     if (!is_plain(graph, node)
         || op_axis(node_int(node, "axis", node->opset >= 13 ? -1 : 1), x->rank, &axis,
                    err)
-               != 0
-        || (node->opset >= 13 && axis != x->rank - 1))
+               != 0)
         return 0;
-    struct rows *k = create("softmax", run_softmax, tensor_span(x, 0, axis),
-                            tensor_span(x, axis, x->rank));
+    const bool columns = node->opset >= 13 && axis != x->rank - 1;
+    struct rows *k =
+        create("softmax", columns ? run_columns : run_softmax, tensor_span(x, 0, axis),
+               columns ? x->dim[axis] : tensor_span(x, axis, x->rank));
     if (!k)
         return err_set(err, ERR_NOMEM, "a kernel");
+    k->channels = columns ? tensor_span(x, axis + 1, x->rank) : 1;
     *ret = &k->base;
     return 0;
 }

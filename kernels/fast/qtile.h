@@ -16,11 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { QTILE_LANES = 16, QTILE_VECTORS_MAX = 4 };
+enum { QTILE_LANES = 16, QTILE_VECTORS_MAX = 4, QTILE_UNIT = 24 };
 
 struct qtile {
     const struct requant *q;
-    const uint8_t *const *in; // [segments][stride], of which pixels are used
+    const uint8_t *const
+        *in; // [segments][stride]; pixels are used, and up to a multiple of
+             // QTILE_UNIT they can be read
     int64_t stride, pixels, segments, chunks;
     int vectors;                       // of 16 channels, 1, 2 or 4
     int channels;                      // of them that are there

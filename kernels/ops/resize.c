@@ -5,7 +5,7 @@
  * which is what n-linear and n-cubic interpolation are products of. Source: ONNX operators,
  * Resize-10 to Resize-19; Keys, IEEE TASSP 29:1153 (1981), for the cubic kernel.
  */
-#include "kernels/ops/op.h"
+#include "kernels/ops/resize.h"
 
 #include "base/err.h"
 
@@ -317,6 +317,32 @@ static int run_resize(struct op_call *call, struct err *err)
     tensor_store_f64(call->out[0], 0, tensor_count(&shape), x);
     free(start);
     return 0;
+}
+
+bool resize_is_nearest(const struct node *node)
+{
+    return strcmp(node_string(node, "mode", "nearest"), "nearest") == 0;
+}
+
+bool resize_find_taps(const struct op_call *call, int axis, struct resize_tap *ret)
+{
+    struct resize r;
+    struct err err;
+    if (init(&r, call, &err) != 0 || r.crop || *r.mode == 'c'
+        || (*r.mode == 'l' && (r.exclude_outside || (r.antialias && r.scale[axis] < 1))))
+        return false;
+    const int64_t n = call->in[0]->dim[axis];
+    for (int64_t i = 0; i < r.out[axis]; i++) {
+        const double at = source_at(&r, axis, call->in[0]->rank, n, i);
+        const double first = *r.mode == 'n' ? round_nearest(r.nearest, at) : floor(at);
+        for (int k = 0; k < 2; k++) {
+            const double p = first + k, last = (double)(n - 1);
+            ret[i].at[k] = p < 0 ? 0 : p > last ? n - 1 : (int64_t)p;
+        }
+        ret[i].weight[1] = *r.mode == 'n' ? 0 : at - first;
+        ret[i].weight[0] = 1 - ret[i].weight[1];
+    }
+    return true;
 }
 
 #define ATTRS                                                          \

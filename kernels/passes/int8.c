@@ -20,7 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRODUCTS_MAX = INT32_MAX / (255 * 128) }; // of one sum: it fits 32 bits
+enum {
+    PRODUCTS_MAX = INT32_MAX / (255 * 128), // of one sum: it fits 32 bits
+    TAPS_MAX = 512,                         // as far as fast kernels go
+};
 
 static bool is(const struct node *node, const char *name)
 {
@@ -94,6 +97,7 @@ static bool is_convertible(const struct int8 *p, const struct node *node)
     const int result = behind >= 0 ? g->nodes[behind].out[0] : node->out[0];
     return w->constant && w->shape.type == TENSOR_F32
            && tensor_span(&w->shape, 1, w->shape.rank) <= PRODUCTS_MAX
+           && tensor_span(&w->shape, 2, w->shape.rank) <= TAPS_MAX
            && (b < 0 || (g->values[b].constant && g->values[b].shape.type == TENSOR_F32))
            && !calibration_keeps(p->calibration, g->values[result].name);
 }
@@ -195,9 +199,13 @@ static bool is_concat(const struct int8 *p, const struct node *node)
     return true;
 }
 
+/** It takes numbers from some places to others, or the middle of two. */
 static bool is_pool(const struct node *node)
 {
-    return (is(node, "MaxPool") && (node->out_count < 2 || node->out[1] < 0))
+    const bool resize = is(node, "Resize") || is(node, "Upsample");
+    if (resize && strcmp(node_string(node, "mode", "nearest"), "cubic") == 0)
+        return false;
+    return resize || (is(node, "MaxPool") && (node->out_count < 2 || node->out[1] < 0))
            || is(node, "Shuffle");
 }
 
@@ -438,7 +446,8 @@ static int convert_mover(struct int8 *p, size_t *n, struct err *err)
 {
     struct graph *g = p->graph;
     int e = 0;
-    for (size_t i = 0; e == 0 && i < g->nodes[*n].in_count; i++)
+    const bool all = is(&g->nodes[*n], "Concat"); // others have shapes behind their image
+    for (size_t i = 0; e == 0 && i < (all ? g->nodes[*n].in_count : 1); i++)
         e = want_8bit(p, n, i, err);
     if (e != 0)
         return e;

@@ -42,10 +42,11 @@ static void unite(struct range *ranges, int a, int b)
 static void unite_node(const struct graph *graph, const struct node *node,
                        struct range *ranges)
 {
-    const bool moves =
-        strcmp(node->op->name, "MaxPool") == 0 || strcmp(node->op->name, "Shuffle") == 0;
-    const bool joins = strcmp(node->op->name, "Concat") == 0;
-    for (size_t i = 0; (moves || joins) && i < node->in_count; i++) {
+    static const char *const MOVERS[] = {"MaxPool", "Shuffle", "Resize", "Upsample"};
+    size_t images = strcmp(node->op->name, "Concat") == 0 ? node->in_count : 0;
+    for (size_t i = 0; i < sizeof(MOVERS) / sizeof(MOVERS[0]); i++)
+        images = strcmp(node->op->name, MOVERS[i]) == 0 ? 1 : images;
+    for (size_t i = 0; i < images; i++) {
         const int in = node->in[i];
         if (in >= 0 && node->out[0] >= 0 && !graph->values[in].constant)
             unite(ranges, node->out[0], in);

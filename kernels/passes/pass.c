@@ -24,6 +24,7 @@ static const struct pass PASSES[] = {
     {"precision", "runs convolutions in bfloat16 where that was asked for", true,
      pass_precision},
     {"layout", "lays values around convolutions as oneDNN likes them", true, pass_layout},
+    {"join", "lays 8-bit parts of a Concat inside it from the start", true, pass_join},
 };
 enum { PASS_COUNT = sizeof(PASSES) / sizeof(PASSES[0]) };
 

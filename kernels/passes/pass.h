@@ -46,7 +46,7 @@ int pass_run_all(struct graph *graph, const struct pass_context *context,
 typedef int pass_run_fn(struct graph *graph, const struct pass_context *context,
                         struct err *err);
 pass_run_fn pass_activation, pass_affine, pass_batchnorm, pass_dead, pass_deconv_gemm,
-    pass_fold, pass_int8, pass_layout, pass_padding, pass_precision, pass_residual,
-    pass_stride;
+    pass_fold, pass_int8, pass_join, pass_layout, pass_padding, pass_precision,
+    pass_residual, pass_stride;
 
 #endif
