@@ -10,6 +10,7 @@
 #include "src/child_main.h"
 #include "src/conf.h"
 #include "src/protocol.h"
+#include "src/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,9 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
+
+/* Of a receiver; the largest that it needs is a deflated data set of its own bound. */
+#define MEMORY_BYTES_MAX (1LL << 30)
 
 struct receiver {
     const struct conf *conf;
@@ -261,6 +265,19 @@ static int serve_all(struct dcm_receiver *receiver)
     }
 }
 
+/* From here on the peer's bytes rule: nothing but spool and storage can be changed. /usr holds
+ * the dictionary of DCMTK and what converts character sets. */
+static int confine(const struct receiver *r, const char *spool, struct err *err)
+{
+    const struct conf_tls *tls = &r->conf->tls;
+    const char *const read[] = {"/usr",           "/proc/self", tls->certificate,
+                                tls->private_key, tls->trusted, NULL};
+    const char *const write[] = {spool, r->storage, NULL};
+    const struct sandbox sandbox = {read, write};
+    sandbox_limit_memory(MEMORY_BYTES_MAX);
+    return sandbox_enter(&sandbox, err);
+}
+
 int receiver_main(const struct conf *conf)
 {
     struct receiver r = {.conf = conf, .limits = conf_scan_limits(conf)};
@@ -290,6 +307,8 @@ int receiver_main(const struct conf *conf)
     r.syncs_names = rc == 0 && syncs_names(r.storage);
     if (rc == 0)
         rc = file_walk(spool, drop_if_orphan, NULL, &err);
+    if (rc == 0)
+        rc = confine(&r, spool, &err);
     if (rc == 0)
         rc = dcm_receiver_create(&receive, &hooks, &receiver, &err);
     if (rc < 0) {

@@ -11,6 +11,7 @@
 #include "src/event.h"
 #include "src/jobs.h"
 #include "src/loop.h"
+#include "src/notify.h"
 #include "src/protocol.h"
 #include "src/receive.h"
 #include "src/schedule.h"
@@ -35,6 +36,7 @@ struct node {
     struct deliver *deliver;
     struct receive *receive;
     struct control *control;
+    struct notify *notify;
     struct loop_timer *stop_timer;
     int64_t stop_by_ms; // 0: not asked to stop
     bool is_orderly;    // nothing was under way at the end, or left without row
@@ -204,6 +206,7 @@ static void stop(void *ctx, int signo)
         return;
     log_event(LOG_INFO, "node.stopping", "signal=%d associations=%d", signo,
               receive_active(node->receive));
+    notify_say("STOPPING=1");
     node->stop_by_ms = loop_now_ms(node->loop) + node->conf->stop_timeout_s * 1000LL;
     receive_stop(node->receive);
     jobs_stop(node->jobs);
@@ -254,7 +257,9 @@ static int start(struct node *node, struct err *err)
         r = loop_on_signal(node->loop, SIGHUP, reload, node, err);
     if (r == 0)
         r = loop_on_signal(node->loop, SIGTERM, stop, node, err);
-    return r == 0 ? loop_on_signal(node->loop, SIGINT, stop, node, err) : r;
+    if (r == 0)
+        r = loop_on_signal(node->loop, SIGINT, stop, node, err);
+    return r == 0 ? notify_create(node->loop, &node->notify, err) : r;
 }
 
 /* The store first: its last answers still go to those that asked. */
@@ -266,6 +271,7 @@ static void finish(struct node *node)
         deliver_stop(node->deliver);
     store_close(node->store);
     control_destroy(node->control);
+    notify_destroy(node->notify);
     receive_destroy(node->receive);
     schedule_destroy(node->schedule);
     jobs_destroy(node->jobs);

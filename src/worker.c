@@ -2,6 +2,7 @@
  * worker: the child process that runs analyses, one job after the other.
  */
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/msg.h"
 #include "src/analyse.h"
@@ -9,6 +10,7 @@
 #include "src/conf.h"
 #include "src/hooks.h"
 #include "src/protocol.h"
+#include "src/sandbox.h"
 #include "src/threads.h"
 
 #include <stdio.h>
@@ -139,9 +141,25 @@ static void bound_memory(const struct conf *conf)
 #endif
 }
 
+/* What reads pixels from outside changes nothing but its results. */
+static int confine(const struct conf *conf)
+{
+    char results[FILE_PATH];
+    struct err err = {0};
+    int r = file_join(conf->state_dir, "results", results, &err);
+    const char *const write[] = {results, "/dev/null", NULL};
+    if (r == 0)
+        r = sandbox_enter(&(struct sandbox){NULL, write}, &err);
+    if (r < 0)
+        log_event(LOG_ERROR, "worker.start", "error=\"%s\"", err.text);
+    return r;
+}
+
 int worker_main(const struct conf *conf)
 {
     bound_memory(conf);
+    if (confine(conf) < 0)
+        return 1;
     for (;;) {
         struct msg msg;
         int r = msg_read(CHILD_FD, &msg, NULL);
