@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/err.h"
+#include "base/list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -197,13 +198,36 @@ int64_t file_free_bytes(const char *path)
     return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
 }
 
+struct place {
+    dev_t device;
+    ino_t inode;
+};
+
+LIST_DEFINE(place_set, struct place)
+
 struct walk {
     int (*fn)(void *ctx, const char *path, int64_t size, struct err *err);
     void *ctx;
+    struct place_set *visited; // folders; NULL: links are not followed
 };
 
 static int walk_one(const struct walk *walk, const char *path, int depth,
                     struct err *err);
+
+/* 1: for the first time, 0: seen before. */
+static int note_folder(struct place_set *visited, const struct stat *st, struct err *err)
+{
+    for (size_t i = 0; i < visited->count; i++) {
+        if (visited->items[i].device == st->st_dev
+            && visited->items[i].inode == st->st_ino)
+            return 0;
+    }
+    struct place *place = place_set_add(visited);
+    if (!place)
+        return err_set(err, ERR_NOMEM, "%zu folders", visited->count);
+    *place = (struct place){st->st_dev, st->st_ino};
+    return 1;
+}
 
 static int walk_folder(const struct walk *walk, const char *path, int depth,
                        struct err *err)
@@ -233,17 +257,35 @@ static int walk_one(const struct walk *walk, const char *path, int depth, struct
     struct stat st;
     if (depth > DEPTH_MAX)
         return err_set(err, ERR_LIMIT, "%s lies deeper than %d folders", path, DEPTH_MAX);
-    if (lstat(path, &st) != 0)
+    const int failed = walk->visited ? stat(path, &st) : lstat(path, &st);
+    if (failed && walk->visited && depth > 0 && lstat(path, &st) == 0
+        && S_ISLNK(st.st_mode))
+        return 0; // to nothing, or to itself
+    if (failed)
         return say(err, "stat", path);
-    if (S_ISDIR(st.st_mode))
-        return walk_folder(walk, path, depth, err);
-    return S_ISREG(st.st_mode) ? walk->fn(walk->ctx, path, st.st_size, err) : 0;
+    if (S_ISREG(st.st_mode))
+        return walk->fn(walk->ctx, path, st.st_size, err);
+    if (!S_ISDIR(st.st_mode))
+        return 0;
+    const int r = walk->visited ? note_folder(walk->visited, &st, err) : 1;
+    return r == 1 ? walk_folder(walk, path, depth, err) : r;
 }
 
 int file_walk(const char *root,
               int (*fn)(void *ctx, const char *path, int64_t size, struct err *err),
               void *ctx, struct err *err)
 {
-    const struct walk walk = {fn, ctx};
+    const struct walk walk = {fn, ctx, NULL};
     return walk_one(&walk, root, 0, err);
+}
+
+int file_walk_links(const char *root,
+                    int (*fn)(void *ctx, const char *path, int64_t size, struct err *err),
+                    void *ctx, struct err *err)
+{
+    struct place_set visited = {0};
+    const struct walk walk = {fn, ctx, &visited};
+    const int r = walk_one(&walk, root, 0, err);
+    place_set_finish(&visited);
+    return r;
 }

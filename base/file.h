@@ -49,6 +49,12 @@ int file_walk(const char *root,
               int (*fn)(void *ctx, const char *path, int64_t size, struct err *err),
               void *ctx, struct err *err);
 
+/** The same with links followed, as a user's folder of images may have them: each folder is
+ * visited once, by whatever names it is reached, and a link to nothing is passed over. */
+int file_walk_links(const char *root,
+                    int (*fn)(void *ctx, const char *path, int64_t size, struct err *err),
+                    void *ctx, struct err *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -83,7 +83,7 @@ static int send_all(struct sending *s, const struct dcm_destination *to,
 {
     struct err err = {0};
     for (int i = 0; i < count; i++) {
-        if (file_walk(roots[i], add_file, s, &err) < 0)
+        if (file_walk_links(roots[i], add_file, s, &err) < 0)
             return cmd_fail("send", &err);
     }
     if (s->paths.count == 0) {

@@ -211,7 +211,7 @@ int gather_create(const char *const *roots, size_t count,
     gather->hooks = hooks;
     int r = 0;
     for (size_t i = 0; r == 0 && i < count; i++)
-        r = file_walk(roots[i], look, gather, err);
+        r = file_walk_links(roots[i], look, gather, err);
     if (r == 0)
         r = group(gather, err);
     if (r == 0)

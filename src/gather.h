@@ -33,8 +33,8 @@ struct gather_study {
 };
 
 /**
- * Scan the files at roots (files or folders, walked) and group them. Repeated instances count
- * once.
+ * Scan the files at roots (files or folders, walked, links followed) and group them. What is no
+ * DICOM instance (a DICOMDIR, a text) is left out; repeated instances count once.
  *
  * Errors: ERR_NOTFOUND a root is not there; ERR_IO; ERR_NOMEM.
  */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ static const double SAME_PLACE_MM = 0.2; // slices of a volume scan are 0.5 mm a
 static const double SAME_TURN = 2e-3;    // of a direction cosine
 static const double SAME_TIME_S = 0.05;
 static const double DAY_S = 86400.0;
+static const double PAUSE_S = 60.0; // longer ones end a scan: no protocol waits so long
 
 struct seen {
     size_t frame;
@@ -24,6 +26,7 @@ struct sorting {
     size_t count;
     size_t *first; // [slices + 1] into seen, sorted by slice and time
     size_t slices;
+    size_t *series_frames; // [series count] how many frames each has
 };
 
 /* ---- clocks ---- */
@@ -194,7 +197,77 @@ static int read_clock(struct sorting *s, double *ret_start_s, struct err *err)
     return 0;
 }
 
-/** Drop frames of the same slice and time: the first UID in order stays. */
+/** Keep the longest scan of those that pauses part, the last of equals: before and after it the
+ * same slices are imaged without contrast, or the injection failed and all was repeated. */
+static int keep_one_scan(struct sorting *s, double *start_s, struct err *err)
+{
+    double *times = malloc(s->count * sizeof(*times));
+    if (!times)
+        return err_set(err, ERR_NOMEM, "%zu frames", s->count);
+    for (size_t i = 0; i < s->count; i++)
+        times[i] = s->seen[i].time_s;
+    qsort(times, s->count, sizeof(*times), by_number);
+    size_t best = 0, best_frames = 0;
+    for (size_t i = 0, end; i < s->count; i = end) {
+        end = i + 1;
+        while (end < s->count && times[end] - times[end - 1] <= PAUSE_S)
+            end++;
+        if (end - i >= best_frames) {
+            best = i;
+            best_frames = end - i;
+        }
+    }
+    const double lo = times[best], hi = times[best + best_frames - 1];
+    free(times);
+    size_t n = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->seen[i].time_s >= lo && s->seen[i].time_s <= hi) {
+            s->seen[n] = s->seen[i];
+            s->seen[n++].time_s -= lo;
+        }
+    }
+    s->count = n;
+    *start_s += lo;
+    return 0;
+}
+
+static int count_series(struct sorting *s, struct err *err)
+{
+    s->series_frames = calloc(s->series->series_count + 1, sizeof(*s->series_frames));
+    if (!s->series_frames)
+        return err_set(err, ERR_NOMEM, "%zu series", s->series->series_count);
+    for (size_t i = 0; i < s->count; i++) {
+        const int of = s->series->frames[s->seen[i].frame].series;
+        if (of >= 0 && (size_t)of < s->series->series_count)
+            s->series_frames[of]++;
+    }
+    return 0;
+}
+
+static size_t frames_of_series(const struct sorting *s, const struct series_frame *f)
+{
+    const bool is_known = f->series >= 0 && (size_t)f->series < s->series->series_count;
+    return is_known ? s->series_frames[f->series] : 0;
+}
+
+/** Whether a stands for a slice and time rather than b: that of the longer series, so that two
+ * reconstructions are not mixed; then by UID, never by the order of arrival. */
+static bool is_preferred(const struct sorting *s, size_t a, size_t b)
+{
+    const struct series_frame *x = &s->series->frames[a], *y = &s->series->frames[b];
+    const size_t nx = frames_of_series(s, x), ny = frames_of_series(s, y);
+    if (nx != ny)
+        return nx > ny;
+    if (x->series != y->series && (size_t)x->series < s->series->series_count
+        && (size_t)y->series < s->series->series_count)
+        return strcmp(s->series->series_uids[x->series],
+                      s->series->series_uids[y->series])
+               < 0;
+    return strcmp(x->sop_uid, y->sop_uid) < 0
+           || (strcmp(x->sop_uid, y->sop_uid) == 0 && x->frame_number < y->frame_number);
+}
+
+/** Drop frames of the same slice and time but the preferred one. */
 static size_t drop_doubled(struct sorting *s)
 {
     size_t n = 0, doubled = 0;
@@ -206,8 +279,7 @@ static size_t drop_doubled(struct sorting *s)
             continue;
         }
         doubled++;
-        const struct series_frame *frames = s->series->frames;
-        if (strcmp(frames[s->seen[i].frame].sop_uid, frames[last->frame].sop_uid) < 0)
+        if (is_preferred(s, s->seen[i].frame, last->frame))
             last->frame = s->seen[i].frame;
     }
     s->count = n;
@@ -274,6 +346,10 @@ static int sort_frames(struct sorting *s, struct frame_table *table, size_t time
     }
     s->slices = number_slices(s->seen, s->count);
     int r = read_clock(s, &table->start_s, err);
+    if (r == 0)
+        r = keep_one_scan(s, &table->start_s, err);
+    if (r == 0)
+        r = count_series(s, err);
     if (r < 0)
         return r;
     table->doubled = drop_doubled(s);
@@ -403,6 +479,7 @@ int frame_table_create(const struct series *series, size_t times_min,
         r = fill_table(&s, table, err);
     free(s.seen);
     free(s.first);
+    free(s.series_frames);
     if (r == 0)
         *ret = take(table);
     return r;

@@ -26,9 +26,9 @@ struct frame_table {
     size_t *frames;    // [grid nz][nt] index into series.frames, or FRAME_MISSING
     double *time_s;    // [grid nz][nt] rising; 0 is the first frame of all
     size_t doubled;    // frames dropped because another shows the same
-    size_t left_out;   // frames of another orientation, without a time, or of a slice
-                       // that was seen far less often than the others
-    size_t missing;    // entries of FRAME_MISSING
+    size_t left_out; // frames of another orientation, without a time, of another scan, or
+                     // of a slice that was seen far less often than the others
+    size_t missing;  // entries of FRAME_MISSING
     double start_s; // clock of the first frame: of the day, or since 1970; NAN if trigger
 };
 

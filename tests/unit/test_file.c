@@ -175,6 +175,27 @@ static void walks_in_the_order_of_names(void **state)
     assert_int_equal(file_walk(in("none"), see, &seen, NULL), ERR_NOTFOUND);
 }
 
+static void follows_links_and_visits_each_folder_once(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    assert_int_equal(file_make_folder(in("b/c"), NULL), 0);
+    assert_int_equal(file_make_folder(in("else"), NULL), 0);
+    assert_int_equal(file_write(in("else/3"), "333", 3, NULL), 0);
+    assert_int_equal(file_write(in("b/c/2"), "22", 2, NULL), 0);
+    assert_int_equal(symlink(in("b"), in("b/c/loop")), 0);
+    assert_int_equal(symlink(in("else"), in("b/d")), 0);
+    assert_int_equal(symlink(in("else"), in("b/e")), 0); // the same again
+    assert_int_equal(symlink(in("else/3"), in("b/file")), 0);
+    assert_int_equal(symlink(in("nowhere"), in("b/gone")), 0);
+    assert_int_equal(symlink(in("b/self"), in("b/self")), 0);
+    assert_int_equal(symlink(in("b"), in("root")), 0);
+    assert_int_equal(file_walk_links(in("root"), see, &seen, NULL), 0);
+    assert_string_equal(seen.names, "/root/c/2/root/d/3/root/file");
+    assert_int_equal(seen.bytes, 8);
+    assert_int_equal(file_walk_links(in("none"), see, &seen, NULL), ERR_NOTFOUND);
+}
+
 static void ends_in_a_folder_that_is_too_deep(void **state)
 {
     (void)state;
@@ -207,6 +228,7 @@ int main(void)
         TEST(syncs_what_is_there),
         TEST(removes_a_tree_and_follows_no_links),
         TEST(walks_in_the_order_of_names),
+        TEST(follows_links_and_visits_each_folder_once),
         TEST(ends_in_a_folder_that_is_too_deep),
         TEST(knows_the_free_space),
     };

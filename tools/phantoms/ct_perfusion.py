@@ -157,7 +157,13 @@ class Motion:
 
 def frame_times(options, grid):
     """s, [frames][slices]. A shuttle visits the upper half of the slices half an interval later."""
-    times = np.arange(options.frames)[:, None] * options.dt + np.zeros((1, grid.slices))
+    index = np.arange(options.frames, dtype=float)
+    if options.sampling == 'two-rate':  # fast until the bolus has passed, then half as often
+        turn = int(0.6 * options.frames)
+        index[turn:] = turn + 2 * (index[turn:] - turn)
+    elif options.sampling == 'irregular':
+        index[1:] += np.random.default_rng([options.seed, 77]).uniform(-0.3, 0.3, options.frames - 1)
+    times = index[:, None] * options.dt + np.zeros((1, grid.slices))
     if options.layout == 'shuttle':
         times[:, grid.slices // 2:] += options.dt / 2
     return np.round(times, 3)
@@ -189,7 +195,7 @@ def write_truth(folder, options, grid, head, perfusion, bolus, curves, motion):
     def ml(mask):
         return round(float(mask.sum()) * grid.voxel_ml, 3)
 
-    times = [round(i * options.dt, 3) for i in range(options.frames)]
+    times = [float(t) for t in frame_times(options, grid)[:, 0]]
     text = {
         'volumes_ml': {'core': ml(perfusion.core), 'hypo': ml(perfusion.hypo),
                        'penumbra': ml(perfusion.hypo & ~perfusion.core),
@@ -217,8 +223,47 @@ def key(options):
         f'{k}={v}' for k, v in sorted(vars(options).items()) if k not in ('out', 'make'))
 
 
+class Writer:
+    """Writes the images of a time as the options want them: thin, missing, doubled, beside other series."""
+
+    def __init__(self, options, study, scanner):
+        self.options, self.study, self.scanner = options, study, scanner
+        rng = np.random.default_rng([options.seed, 78])
+        shape = (options.frames, options.slices * options.thin)
+        self.is_missing = rng.random(shape) < options.missing / 100
+        self.is_doubled = rng.random(shape) < options.doubled / 100
+        self.is_missing[0] = False  # the first image of a slice tells where it lies
+
+    def stored(self, exact, *seed):
+        noise = self.scanner.noise(exact.shape, np.random.default_rng([self.options.seed, *seed]))
+        return np.clip(np.rint(exact + noise + 1024), 0, 4095).astype(np.uint16)
+
+    def write(self, exact, i, times, progress):
+        options = self.options
+        for j in range(options.thin):
+            stored = self.stored(exact, i, *([j] if j else []))
+            for k in range(options.slices):
+                place = k * options.thin + j
+                series, name, number = series_of(options.layout, place, i, options.slices * options.thin, options.frames)
+                for copy in range(1 + int(self.is_doubled[i, place])):
+                    if not self.is_missing[i, place]:
+                        self.study.write(series, name, number, place, float(times[k]), i, stored[k], copy)
+                progress.step()
+
+    def write_others(self, still):
+        """Series of the same geometry: without contrast 4 minutes before, and 4 minutes after."""
+        for series, name, time_s in ((2, 'Head without contrast', -240.0), (9, 'Head delayed', 240.0)):
+            stored = self.stored(self.scanner.blur(still), series)
+            for k in range(self.options.slices * self.options.thin):
+                self.study.write(series, name, k + 1, k, time_s, 100000 + series, stored[k // self.options.thin])
+
+
+START_S = 10 * 3600 + 7 * 60
+MIDNIGHT_S = 86400 - 60 - 20  # the first image is taken 60 s after the start
+
+
 def make(options):
-    grid = Grid(options.size, options.slices)
+    grid = Grid(options.size, options.slices, tilt_deg=options.tilt, thin=options.thin)
     rng = np.random.default_rng(options.seed)
     head = Head(grid, rng)
     perfusion = Perfusion(head, rng, options.side)
@@ -232,18 +277,17 @@ def make(options):
     folder = options.out / 'dicom'
     folder.mkdir(parents=True, exist_ok=True)
     study = (EnhancedStudy if options.enhanced else Study)(
-        folder, grid, key(options), options.patient_name, options.patient_id, 'CT perfusion head')
+        folder, grid, key(options), options.patient_name, options.patient_id, 'CT perfusion head',
+        START_S if options.midnight == 'no' else MIDNIGHT_S)
+    study.moves_date = options.midnight != 'undated'
     scanner = Scanner(grid, options.noise)
+    writer = Writer(options, study, scanner)
     still = baseline(head, perfusion)
-    progress = Progress('images', options.frames * options.slices)
+    progress = Progress('images', options.frames * options.slices * options.thin)
     for i in range(options.frames):
-        exact = motion.move(still + curves.at(times[i]), i, grid)
-        frame = scanner.blur(exact)
-        frame += scanner.noise(frame.shape, np.random.default_rng([options.seed, i]))
-        stored = np.clip(np.rint(frame + 1024), 0, 4095).astype(np.uint16)
-        for k in range(options.slices):
-            series, name, number = series_of(options.layout, k, i, options.slices, options.frames)
-            study.write(series, name, number, k, float(times[i][k]), i, stored[k])
-            progress.step()
+        exact = scanner.blur(motion.move(still + curves.at(times[i]), i, grid))
+        writer.write(exact, i, times[i], progress)
+    if options.other_series:
+        writer.write_others(still)
     study.finish()
     return truth

@@ -1,5 +1,6 @@
 """Classic CT Image objects of an image series; UIDs come from the seed, so bytes repeat."""
 import hashlib
+import math
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -64,8 +65,10 @@ def acquisition(ds):
 
 def image(ds, grid):
     ds.ImageType = ['ORIGINAL', 'PRIMARY', 'AXIAL']
-    ds.SliceThickness = ds_text(grid.slice_mm)
-    ds.ImageOrientationPatient = ['1', '0', '0', '0', '1', '0']
+    ds.SliceThickness = ds_text(grid.slice_mm / grid.thin)
+    turn = math.radians(grid.tilt_deg)
+    ds.ImageOrientationPatient = ['1', '0', '0', '0', ds_text(math.cos(turn)), ds_text(math.sin(turn))]
+    ds.GantryDetectorTilt = ds_text(grid.tilt_deg)
     ds.PixelSpacing = [ds_text(grid.spacing_mm)] * 2
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, 'MONOCHROME2'
     ds.Rows = ds.Columns = grid.size
@@ -77,9 +80,10 @@ def image(ds, grid):
 class Study:
     """Writes images of one study; what does not change is set once."""
 
-    def __init__(self, folder, grid, seed, patient_name, patient_id, description):
+    def __init__(self, folder, grid, seed, patient_name, patient_id, description, start_s=10 * 3600 + 7 * 60):
         self.folder, self.grid, self.seed = folder, grid, seed
-        self.day, self.start_s = '20240214', 10 * 3600 + 7 * 60
+        self.day, self.start_s = '20240214', start_s
+        self.moves_date = True  # over midnight
         self.uid = make_uid(seed, 'study')
         self.base = Dataset()
         common(self.base, patient_name, patient_id, self.day, self.start_s)
@@ -96,21 +100,34 @@ class Study:
         ds.SeriesNumber, ds.SeriesDescription = str(series), series_name
         ds.ProtocolName = 'Brain perfusion'
         ds.SeriesTime = dicom_time(self.start_s + 60)
-        corner = ds_text(grid.axis_mm[0])
-        z = float(grid.z_mm[slice_index])
-        ds.ImagePositionPatient = [corner, corner, ds_text(z)]
+        z = self.z_mm(slice_index)
+        corner, turn = float(grid.axis_mm[0]), math.radians(grid.tilt_deg)
+        # The table moves along z: slices of a tilted gantry are sheared.
+        ds.ImagePositionPatient = [ds_text(v) for v in (
+            corner, corner * math.cos(turn), z + corner * math.sin(turn))]
         ds.SliceLocation = ds_text(z)
         return ds
 
-    def write(self, series, series_name, number, slice_index, time_s, time_index, pixels):
-        """pixels: uint16 [size][size], stored values."""
+    def z_mm(self, slice_index):
+        """Of the middle of a written slice; thin ones share a slice of the grid."""
+        grid = self.grid
+        within = slice_index % grid.thin - (grid.thin - 1) / 2
+        return float(grid.z_mm[slice_index // grid.thin]) + within * grid.slice_mm / grid.thin
+
+    def date_of(self, seconds):
+        """The day of a time that may lie beyond midnight."""
+        return str(int(self.day) + int(self.moves_date and seconds >= 86400))
+
+    def write(self, series, series_name, number, slice_index, time_s, time_index, pixels, copy=0):
+        """pixels: uint16 [size][size], stored values; copy: of an image that was written already."""
         ds = self.describe(series, series_name, slice_index)
-        ds.SOPInstanceUID = make_uid(self.seed, 'image', slice_index, time_index)
+        ds.SOPInstanceUID = make_uid(self.seed, 'image', slice_index, time_index, *([copy] if copy else []))
+        ds.AcquisitionDate = ds.ContentDate = self.date_of(self.start_s + 60 + time_s)
         ds.AcquisitionTime = dicom_time(self.start_s + 60 + time_s)
         ds.ContentTime = dicom_time(self.start_s + 65 + time_s)
         ds.AcquisitionNumber, ds.InstanceNumber = str(time_index + 1), str(number)
         ds.PixelData = pixels.astype('<u2').tobytes()
-        self.save(ds, f'{series:03d}-{number:05d}.dcm')
+        self.save(ds, f'{series:03d}-{number:05d}' + (f'-{copy}' if copy else '') + '.dcm')
 
     def finish(self):
         """All images have been given."""

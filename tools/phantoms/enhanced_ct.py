@@ -28,7 +28,8 @@ def fill_head(ds, study, frames):
     ds.ImageType = FRAME_TYPE
     ds.InstanceNumber, ds.NumberOfFrames, ds.AcquisitionNumber = '1', str(len(frames)), '1'
     first_s = study.start_s + 60
-    ds.AcquisitionDateTime = study.day + dicom_time(first_s + min(f.time_s for f in frames))
+    began_s = first_s + min(f.time_s for f in frames)
+    ds.AcquisitionDateTime = study.date_of(began_s) + dicom_time(began_s)
     ds.AcquisitionDuration = max(f.time_s for f in frames) + 1.0
     ds.ContentTime = dicom_time(first_s + 90)
     ds.ContentQualification = 'RESEARCH'
@@ -53,7 +54,7 @@ def fill_head(ds, study, frames):
 def shared_groups(grid):
     spacing = [ds_text(grid.spacing_mm)] * 2
     return fill(
-        PixelMeasuresSequence=items(fill(PixelSpacing=spacing, SliceThickness=ds_text(grid.slice_mm))),
+        PixelMeasuresSequence=items(fill(PixelSpacing=spacing, SliceThickness=ds_text(grid.slice_mm / grid.thin))),
         FrameAnatomySequence=items(fill(
             FrameLaterality='U', AnatomicRegionSequence=items(code('69536005', 'SCT', 'Head')))),
         PixelValueTransformationSequence=items(fill(RescaleIntercept='-1024', RescaleSlope='1', RescaleType='HU')),
@@ -82,7 +83,8 @@ def shared_groups(grid):
 
 
 def frame_groups(study, frame, place, time_rank):
-    taken = study.day + dicom_time(study.start_s + 60 + frame.time_s)
+    at_s = study.start_s + 60 + frame.time_s
+    taken = study.date_of(at_s) + dicom_time(at_s)
     centre = [0.0, 0.0, frame.z_mm]
     return fill(
         FrameContentSequence=items(fill(
@@ -122,9 +124,9 @@ class EnhancedStudy(Study):
         super().__init__(*args)
         self.series = {}
 
-    def write(self, series, series_name, number, slice_index, time_s, time_index, pixels):
+    def write(self, series, series_name, number, slice_index, time_s, time_index, pixels, copy=0):
         ds = self.describe(series, series_name, slice_index)
-        frame = Frame(slice_index, time_index, time_s, float(self.grid.z_mm[slice_index]),
+        frame = Frame(slice_index, time_index, time_s, self.z_mm(slice_index),
                       list(ds.ImagePositionPatient), pixels.astype('<u2').tobytes())
         self.series.setdefault(series, (series_name, []))[1].append(frame)
 

@@ -17,9 +17,14 @@ HALF_X, HALF_Y, HEIGHT = 76.0, 95.0, 102.0  # half axes of the scalp
 
 
 class Grid:
-    """size x size pixels of a square field of view, and the z of each slice, in mm."""
+    """
+    size x size pixels of a square field of view, and the z of each slice, in mm.
 
-    def __init__(self, size, slices, fov_mm=250.0, slice_mm=5.0, lowest_mm=-18.0):
+    Images are written with the gantry tilted, and each slice as so many thin ones: the anatomy stays.
+    """
+
+    def __init__(self, size, slices, fov_mm=250.0, slice_mm=5.0, lowest_mm=-18.0, tilt_deg=0.0, thin=1):
+        self.tilt_deg, self.thin = tilt_deg, thin
         self.size, self.slices, self.slice_mm = size, slices, slice_mm
         self.spacing_mm = fov_mm / size
         self.axis_mm = (np.arange(size, dtype=np.float32) - (size - 1) / 2) * np.float32(self.spacing_mm)
