@@ -29,7 +29,7 @@ const struct pipeline_option_def CT_OPTIONS[] = {
      10},
     {"motion_worth_mm", "mm", "motion below is not corrected", 0.3, 0, 10},
     {"brain_min_ml", "ml", "less brain than this is no head", 50, 1, 1000},
-    {"frames_min", "", "refused with fewer time points", 20, 5, 100},
+    {"frames_min", "", "refused with fewer time points", 19, 5, 100},
     {"duration_min_s", "s", "refused when shorter", 25, 5, 100},
     {"missing_warn_percent", "%", "warns when more images are missing", 1, 0, 100},
     {"missing_fail_percent", "%", "refused when more images are missing", 15, 0, 100},

@@ -7,7 +7,7 @@
 /**
  * Axial CT of one frame of reference, taken CT_WANTS_TIMES times or more at the same positions: in one
  * series, or in a series a slice; or CT_WANTS_SERIES times over a series a time. A scan that is wanted and too
- * short is refused by the analysis, which says why. A single slice taken less than 20 times is bolus
+ * short is refused by the analysis, which says why. A single slice taken less than 19 times is bolus
  * tracking, and not wanted. Contract of pipeline_def.wants.
  */
 bool ct_wants(const struct study_facts *study, struct pipeline_want *ret);

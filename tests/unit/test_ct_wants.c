@@ -88,7 +88,7 @@ static void says_how_often_a_plain_scan_was_taken(void **state)
     set(0, 300, 300, -400);
     assert_false(wants(1, &want));
     assert_string_equal(want.reason,
-                        "CT taken at most 1 time at a position; perfusion needs 20");
+                        "CT taken at most 1 time at a position; perfusion needs 19");
     assert_false(wants(0, &want));
     assert_string_equal(want.reason, "no axial CT");
 }
@@ -106,13 +106,13 @@ static void wants_a_scan_too_short_but_not_phases_or_reconstructions(void **stat
         assert_false(wants(1, &want));
     }
     assert_string_equal(want.reason,
-                        "CT taken at most 4 times at a position; perfusion needs 20");
+                        "CT taken at most 4 times at a position; perfusion needs 19");
 
     for (size_t i = 0; i < 8; i++) // soft, bone, thin, thick of one scan
         set(i, 32, 32, -18);
     assert_false(wants(8, &want));
     assert_string_equal(want.reason,
-                        "CT taken at most 1 time at a position; perfusion needs 20");
+                        "CT taken at most 1 time at a position; perfusion needs 19");
     for (size_t i = 8; i < 12; i++)
         set(i, 32, 32, -18);
     assert_true(wants(12, &want));
@@ -128,7 +128,7 @@ static void leaves_bolus_tracking_alone(void **state)
     assert_int_equal(want.series_count, 0);
     assert_string_equal(
         want.reason,
-        "a single slice taken 14 times is bolus tracking; perfusion needs 20");
+        "a single slice taken 14 times is bolus tracking; perfusion needs 19");
 
     set(2, 960, 16, -18);
     assert_true(wants(3, &want));
