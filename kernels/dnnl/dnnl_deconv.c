@@ -120,22 +120,12 @@ int dnnl_make_deconv(struct dnnl_executor *executor, const struct graph *graph,
         e = make_pd(executor, node, &s, &pd, err);
     if (e != 0)
         return e;
-    const dnnl_memory_desc_t packed =
-        *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    auto_(dnnl_step) struct dnnl_step *step = NULL;
-    e = dnnl_step_create(executor, pd, &step, err);
-    if (e == 0)
-        e = dnnl_step_bind(step, DNNL_ARG_SRC, &s.src, 0, err);
-    if (e == 0)
-        e = dnnl_step_bind(step, DNNL_ARG_DST, &s.dst, DNNL_STEP_OUT, err);
-    if (e == 0)
-        e = dnnl_step_pack(step, DNNL_ARG_WEIGHTS, &s.user_weights,
-                           graph->values[node->in[1]].constant->data, &packed, 0, err);
-    if (e == 0 && s.has_bias)
-        e = dnnl_step_bind_data(step, DNNL_ARG_BIAS, &s.bias,
-                                graph->values[node->in[2]].constant->data, err);
+    const struct dnnl_ports ports = {&s.src, &s.dst, &s.user_weights,
+                                     s.has_bias ? &s.bias : NULL};
+    struct dnnl_step *step;
+    e = dnnl_step_create_weighted(executor, pd, graph, node, &ports, &step, err);
     if (e != 0)
         return e;
-    *ret = &take(step)->base;
+    *ret = &step->base;
     return 0;
 }

@@ -245,6 +245,30 @@ int dnnl_step_pack(struct dnnl_step *step, int arg, const dnnl_memory_desc_t *fr
     return e != 0 ? e : dnnl_step_bind_data(step, arg, to, step->owned[slot], err);
 }
 
+int dnnl_step_create_weighted(struct dnnl_executor *executor, dnnl_primitive_desc_t pd,
+                              const struct graph *graph, const struct node *node,
+                              const struct dnnl_ports *ports, struct dnnl_step **ret,
+                              struct err *err)
+{
+    const dnnl_memory_desc_t packed =
+        *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    auto_(dnnl_step) struct dnnl_step *step = NULL;
+    int e = dnnl_step_create(executor, pd, &step, err);
+    if (e == 0)
+        e = dnnl_step_bind(step, DNNL_ARG_SRC, ports->src, 0, err);
+    if (e == 0)
+        e = dnnl_step_bind(step, DNNL_ARG_DST, ports->dst, DNNL_STEP_OUT, err);
+    if (e == 0)
+        e = dnnl_step_pack(step, DNNL_ARG_WEIGHTS, ports->weights,
+                           graph->values[node->in[1]].constant->data, &packed, 0, err);
+    if (e == 0 && ports->bias)
+        e = dnnl_step_bind_data(step, DNNL_ARG_BIAS, ports->bias,
+                                graph->values[node->in[2]].constant->data, err);
+    if (e == 0)
+        *ret = take(step);
+    return e;
+}
+
 bool dnnl_find_eltwise(const struct node *node, const char *name, dnnl_alg_kind_t *kind,
                        float *alpha, float *beta)
 {

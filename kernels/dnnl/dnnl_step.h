@@ -58,6 +58,16 @@ int dnnl_step_bind_data(struct dnnl_step *step, int arg, const dnnl_memory_desc_
  * to arg. slot is 0 or 1. */
 int dnnl_step_pack(struct dnnl_step *step, int arg, const dnnl_memory_desc_t *from,
                    void *data, const dnnl_memory_desc_t *to, int slot, struct err *err);
+/** How the values of a convolution lie; weights as the graph has them, bias NULL: none. */
+struct dnnl_ports {
+    const dnnl_memory_desc_t *src, *dst, *weights, *bias;
+};
+/** A step of pd (as dnnl_step_create()) for node with input 0 and the output bound, and its
+ * constant weights (input 1), packed as pd wants them, and bias (input 2). */
+int dnnl_step_create_weighted(struct dnnl_executor *executor, dnnl_primitive_desc_t pd,
+                              const struct graph *graph, const struct node *node,
+                              const struct dnnl_ports *ports, struct dnnl_step **ret,
+                              struct err *err);
 /** Is pd's code one of the slow references? */
 bool dnnl_is_slow(const_dnnl_primitive_desc_t pd);
 /** Is it one that calls a matrix product? */

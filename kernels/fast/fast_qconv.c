@@ -88,27 +88,39 @@ static void fill_tap(const struct qconv *k, const uint8_t *from, int64_t tap, in
         to[i] = k->outside;
 }
 
-/** A row of taps likewise; those that reach over an edge are copied, with x_zero beyond it. */
+/** A row of taps that reaches over an edge: a copy of it, with x_zero beyond the edge. */
+static const uint8_t *copy_edge(const struct qconv *k, const uint8_t *from, int64_t x,
+                                uint8_t **edges)
+{
+    const struct op_window *w = &k->w;
+    const int64_t end = x + w->kernel[2];
+    const int64_t first = x < 0 ? 0 : x, last = end < w->in[2] ? end : w->in[2];
+    uint8_t *to = *edges;
+    if (last <= first)
+        return k->outside;
+    memcpy(to, k->outside, (size_t)(4 * k->chunks));
+    memcpy(to + (first - x) * k->channels, from + first * k->channels,
+           (size_t)((last - first) * k->channels));
+    *edges += 4 * k->chunks;
+    return to;
+}
+
+/** A row of taps likewise. */
 static void fill_row(const struct qconv *k, const uint8_t *from, int64_t x0, int64_t n,
                      const uint8_t **to, uint8_t **edges)
 {
     const struct op_window *w = &k->w;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t x = (x0 + i) * w->stride[2] - w->begin[2], end = x + w->kernel[2];
-        to[i] = k->outside;
-        if (!from || end <= 0 || x >= w->in[2])
-            continue;
-        if (x >= 0 && end <= w->in[2]) {
-            to[i] = from + x * k->channels;
-            continue;
-        }
-        const int64_t first = x < 0 ? 0 : x, last = end < w->in[2] ? end : w->in[2];
-        memcpy(*edges, k->outside, (size_t)(4 * k->chunks));
-        memcpy(*edges + (first - x) * k->channels, from + first * k->channels,
-               (size_t)((last - first) * k->channels));
-        to[i] = *edges;
-        *edges += 4 * k->chunks;
-    }
+    const int64_t stride = w->stride[2], begin = w->begin[2];
+    // Pixels lo .. hi have all their taps inside.
+    const int64_t lo = clamp(ceil_div(begin, stride) - x0, 0, n);
+    const int64_t room = w->in[2] - w->kernel[2] + begin;
+    const int64_t hi = room < 0 ? lo : clamp(room / stride + 1 - x0, lo, n);
+    for (int64_t i = 0; i < (from ? lo : n); i++)
+        to[i] = from ? copy_edge(k, from, (x0 + i) * stride - begin, edges) : k->outside;
+    for (int64_t i = lo; from && i < hi; i++)
+        to[i] = from + ((x0 + i) * stride - begin) * k->channels;
+    for (int64_t i = hi; from && i < n; i++)
+        to[i] = copy_edge(k, from, (x0 + i) * stride - begin, edges);
 }
 
 /** Segments of n pixels of one row of the result, which begins at place at (image, z, y, x). */

@@ -20,46 +20,61 @@ INLINE __m512i broadcast4(const uint8_t *x)
     return _mm512_set1_epi32(four);
 }
 
-/** v of requant.h for 16 channels. */
-INLINE __m512 value_of(const struct qtile *t, __m512i sum, int v, const uint8_t *residual,
-                       __mmask16 mask)
-{
-    const int at = v * QTILE_LANES;
-    __m512 x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(t->scale + at),
-                               _mm512_loadu_ps(t->bias + at));
-    if (residual) {
-        const __m128i r = _mm_maskz_loadu_epi8(mask, residual + at);
-        x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(r)),
-                            _mm512_set1_ps(t->q->residual_scale), x);
-    }
-    if (t->slope) {
-        const __mmask16 below = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
-        x = _mm512_mask_mul_ps(x, below, x, _mm512_loadu_ps(t->slope + at));
-    }
-    x = _mm512_max_ps(x, _mm512_set1_ps(t->q->low));
-    return _mm512_min_ps(x, _mm512_set1_ps(t->q->high));
-}
+/** What the formula of requant.h takes for 16 channels, in registers: stores through out might
+ * change whatever lies in memory, so it would be read again for each pixel. */
+struct lanes {
+    __m512 scale, bias, slope, low, high, residual_scale;
+    __m512i zero;
+    __mmask16 mask;
+    bool bent, add, to_float;
+};
 
-INLINE void put(const struct qtile *t, __m512i sum, int v, char *out,
-                const uint8_t *residual)
+INLINE struct lanes lanes_of(const struct qtile *t, int v)
 {
     const int at = v * QTILE_LANES, left = t->channels - at;
-    if (left <= 0)
-        return;
-    const __mmask16 mask =
-        (__mmask16)(left >= QTILE_LANES ? 0xffff : (1u << (unsigned)left) - 1);
-    const __m512 x = value_of(t, sum, v, residual, mask);
-    if (t->q->to_float) {
-        _mm512_mask_storeu_ps((float *)(void *)out + at, mask, x);
+    const unsigned all = left <= 0 ? 0 : 0xffff;
+    return (struct lanes){
+        .scale = _mm512_loadu_ps(t->scale + at),
+        .bias = _mm512_loadu_ps(t->bias + at),
+        .slope = t->slope ? _mm512_loadu_ps(t->slope + at) : _mm512_set1_ps(1),
+        .low = _mm512_set1_ps(t->q->low),
+        .high = _mm512_set1_ps(t->q->high),
+        .residual_scale = _mm512_set1_ps(t->q->residual_scale),
+        .zero = _mm512_set1_epi32(t->q->zero),
+        .mask =
+            (__mmask16)(left >= QTILE_LANES || left <= 0 ? all
+                                                         : (1u << (unsigned)left) - 1),
+        .bent = t->slope,
+        .add = t->residual,
+        .to_float = t->q->to_float,
+    };
+}
+
+/** One pixel's 16 channels; at is where they begin in out and residual. */
+INLINE void put(const struct lanes *l, __m512i sum, int at, char *out,
+                const uint8_t *residual)
+{
+    __m512 x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), l->scale, l->bias);
+    if (l->add) {
+        const __m128i r = _mm_maskz_loadu_epi8(l->mask, residual + at);
+        x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(r)),
+                            l->residual_scale, x);
+    }
+    if (l->bent) {
+        const __mmask16 below = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
+        x = _mm512_mask_mul_ps(x, below, x, l->slope);
+    }
+    x = _mm512_min_ps(_mm512_max_ps(x, l->low), l->high);
+    if (l->to_float) {
+        _mm512_mask_storeu_ps((float *)(void *)out + at, l->mask, x);
         return;
     }
-    const __m512i y =
-        _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(t->q->zero));
+    const __m512i y = _mm512_add_epi32(_mm512_cvtps_epi32(x), l->zero);
     const __m128i bytes = _mm512_cvtepi32_epi8(y);
-    if (mask == 0xffff)
+    if (l->mask == 0xffff)
         _mm_storeu_si128((__m128i *)(void *)(out + at), bytes);
     else
-        _mm_mask_storeu_epi8(out + at, mask, bytes);
+        _mm_mask_storeu_epi8(out + at, l->mask, bytes);
 }
 
 /** PIXELS pixels from first on, all channels; both counts are constants where it is used. */
@@ -94,15 +109,19 @@ INLINE void block(const struct qtile *t, int64_t first, const int PIXELS,
             }
         }
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < PIXELS; i++) {
-        if (first + i >= t->pixels)
-            break;
-        const int64_t p = first + i;
+    char *const *const out = t->out + first;
+    const uint8_t *const *const residual = t->residual ? t->residual + first : NULL;
+    const int64_t left = t->pixels - first, shift = t->shift,
+                  residual_shift = t->residual_shift;
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++)
-            put(t, sum[i][v], v, t->out[p] + t->shift,
-                t->residual ? t->residual[p] + t->residual_shift : NULL);
+    for (int v = 0; v < VECTORS; v++) {
+        const struct lanes lanes = lanes_of(t, v);
+#pragma GCC unroll 8
+        for (int i = 0; i < PIXELS; i++) {
+            if (i < left)
+                put(&lanes, sum[i][v], v * QTILE_LANES, out[i] + shift,
+                    residual ? residual[i] + residual_shift : NULL);
+        }
     }
 }
 
