@@ -69,6 +69,15 @@ class Models(unittest.TestCase):
             cavity = crop(label[k] == 1, centre, spacing_mm, 0) > 0.5
             dice = 2 * (mask & cavity).sum() / (mask.sum() + cavity.sum())
             self.assertGreater(dice, 0.92, f'slice {k}')
+        self.assert_8_bits_agree(found)
+
+    def assert_8_bits_agree(self, found):
+        """The calibrated network labels the same pixels, nearly."""
+        subprocess.run([HILUM, 'model', 'run', ROOT / 'models/cardiac_sax/model.int8', '--input',
+                        f'image={self.out / "x.npy"}', '--output', self.out / 'int8'], check=True, capture_output=True)
+        other = [largest(answer) for answer in np.load(self.out / 'int8/logits.npy').argmax(axis=1) == 1]
+        both, sizes = sum((a & b).sum() for a, b in zip(found, other)), sum(a.sum() + b.sum() for a, b in zip(found, other))
+        self.assertGreater(2 * both / sizes, 0.995)
 
 
 if __name__ == '__main__':
