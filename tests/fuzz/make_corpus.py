@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Write the seeds of the fuzzers to tests/fuzz/corpus/<target>/; what they find is added by hand."""
+"""
+Write the seeds of the fuzzers to tests/fuzz/corpus/<target>/; what they find is added by hand.
+
+Those of j2k are of other encoders (ht-*: OpenJPH; j2k-*, jp2-*: OpenJPEG by Pillow), of the image of
+tests/unit/test_j2k.c.
+"""
 import pathlib
 import struct
 import zlib
@@ -77,8 +82,37 @@ def part10(syntax, data_set):
     return bytes(128) + b'DICM' + meta.element(0x0002, 0x0010, 'UI', syntax) + data_set
 
 
+def enhanced(syntax):
+    """An Enhanced CT object of two frames, as bytes of a data set."""
+    e = Encoder(syntax)
+
+    def group(number, element, *inside):
+        return e.sequence(number, element, b''.join(inside), defined=False)
+    region = e.sequence(0x0008, 0x2218, e.element(0x0008, 0x0104, 'LO', 'Head'))
+    shared = b''.join([
+        group(0x0020, 0x9071, region), group(0x0020, 0x9116, e.element(0x0020, 0x0037, 'DS', '1\\0\\0\\0\\1\\0')),
+        group(0x0028, 0x9110, e.element(0x0018, 0x0050, 'DS', '5'), e.element(0x0028, 0x0030, 'DS', '0.5\\0.5')),
+        group(0x0028, 0x9145, e.element(0x0028, 0x1052, 'DS', '-1024'), e.element(0x0028, 0x1053, 'DS', '1'))])
+    frames = [b''.join([
+        group(0x0020, 0x9111, e.element(0x0018, 0x9074, 'DT', f'2024021410070{k}.5'),
+              e.element(0x0020, 0x9128, 'UL', struct.pack('<I', k + 1))),
+        group(0x0020, 0x9113, e.element(0x0020, 0x0032, 'DS', f'-10\\-20\\{5 * k}')),
+        group(0x0020, 0x9310, e.element(0x0020, 0x930D, 'FD', struct.pack('<d', 1.5 * k))),
+        group(0x0018, 0x9118, e.element(0x0020, 0x9153, 'FD', struct.pack('<d', 40.0 * k)))]) for k in range(2)]
+    return b''.join([
+        e.element(0x0008, 0x0016, 'UI', '1.2.840.10008.5.1.4.1.1.2.1'), e.element(0x0008, 0x0018, 'UI', '1.2.3.4.5'),
+        e.element(0x0018, 0x9073, 'FD', struct.pack('<d', 3.0)),
+        e.element(0x0020, 0x000D, 'UI', '1.2.3'), e.element(0x0020, 0x000E, 'UI', '1.2.3.4'),
+        e.element(0x0028, 0x0008, 'IS', '2'), e.element(0x0028, 0x0010, 'US', 2), e.element(0x0028, 0x0011, 'US', 3),
+        e.element(0x0028, 0x0100, 'US', 16), e.element(0x0028, 0x0101, 'US', 12), e.element(0x0028, 0x0102, 'US', 11),
+        e.sequence(0x5200, 0x9229, shared), e.sequence(0x5200, 0x9230, *frames, defined=False),
+        e.element(0x7FE0, 0x0010, 'OW', bytes(range(24)))])
+
+
 def scan():
     e = Encoder(EXPLICIT)
+    keep('scan', 'enhanced', part10(EXPLICIT, enhanced(EXPLICIT)))
+    keep('scan', 'enhanced-implicit', part10(IMPLICIT, enhanced(IMPLICIT)))
     fragments = (e.element(0x7FE0, 0x0010, 'OB', b'', UNDEFINED) + e.element(0xFFFE, 0xE000, '', b'')
                  + e.element(0xFFFE, 0xE000, '', b'\xff\xd8\xff\xd9') + e.element(0xFFFE, 0xE0DD, '', b''))
     for name, syntax in (('explicit', EXPLICIT), ('implicit', IMPLICIT), ('big', BIG)):

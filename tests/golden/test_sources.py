@@ -139,6 +139,23 @@ class Orders(Sources):
             self.assertAlmostEqual(thin.measured()[name] / thick.measured()[name], 1, delta=0.08)
 
 
+class Memory(unittest.TestCase):
+    def test_a_volume_acquisition_takes_less_than_half_its_size_and_a_fixed_part(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            study = perfusion.make(root / 'volume', size=256, slices=14, thin=10, frames=19, dt=2.2)
+            size = sum(f.stat().st_size for f in (study / 'dicom').iterdir())
+            limits = 'import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], capture_output=True); ' \
+                     'print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)'
+            said = subprocess.run([sys.executable, '-c', limits, HILUM, 'run', '--quiet', '--threads', '2', '--analysis',
+                                   'ct_perfusion', '--out', root / 'out', study / 'dicom'],
+                                  check=True, capture_output=True, text=True).stdout
+            code, peak = map(int, said.split())
+            print(f'          {size >> 20} MiB of files, peak {peak >> 20} MiB', file=sys.stderr)
+            self.assertEqual(code, 0)
+            self.assertLess(peak, size / 2 + (250 << 20))
+
+
 class Folders(Sources):
     def test_links_are_followed_once_and_what_is_not_dicom_is_counted(self):
         folder = self.root / 'links'
