@@ -12,6 +12,18 @@ const struct pipeline_def *pipeline_find(const char *name)
     return NULL;
 }
 
+bool pipeline_wants(const struct pipeline_def *def, const struct study_facts *study,
+                    struct pipeline_want *ret)
+{
+    return def->card ? def->card_wants(def->card, study, ret) : def->wants(study, ret);
+}
+
+int pipeline_run(const struct pipeline_def *def, const struct pipeline_input *in,
+                 struct result **ret, struct err *err)
+{
+    return def->card ? def->card_run(def, in, ret, err) : def->run(in, ret, err);
+}
+
 double pipeline_option(const struct pipeline_def *def, const struct pipeline_input *in,
                        const char *name)
 {

@@ -19,6 +19,7 @@
 extern "C" {
 #endif
 
+struct card;
 struct err;
 
 #define PIPELINE_SERIES_MAX 512 // series that one analysis may want of a study
@@ -81,12 +82,27 @@ struct pipeline_def {
      * (memory_max_bytes), ERR_CANCELLED.
      */
     int (*run)(const struct pipeline_input *in, struct result **ret, struct err *err);
+
+    /* Of an analysis that a model card makes (pipeline/segment): the same two with the card;
+     * wants and run are then NULL. */
+    const struct card *card; // NULL: built in
+    bool (*card_wants)(const struct card *card, const struct study_facts *study,
+                       struct pipeline_want *ret);
+    int (*card_run)(const struct pipeline_def *def, const struct pipeline_input *in,
+                    struct result **ret, struct err *err);
 };
 
-/** All analyses in the order of pipeline/meson.build, ended by NULL. */
+/** Ask def whether it wants the study: contract of pipeline_def.wants. */
+bool pipeline_wants(const struct pipeline_def *def, const struct study_facts *study,
+                    struct pipeline_want *ret);
+/** Analyse: contract and errors of pipeline_def.run. */
+int pipeline_run(const struct pipeline_def *def, const struct pipeline_input *in,
+                 struct result **ret, struct err *err);
+
+/** All built-in analyses in the order of pipeline/meson.build, ended by NULL. */
 extern const struct pipeline_def *const pipeline_table[];
 
-/** The analysis of that name, or NULL. */
+/** The built-in analysis of that name, or NULL. */
 const struct pipeline_def *pipeline_find(const char *name);
 
 /** The value of option name for this run: the configured one, else its initial value. */

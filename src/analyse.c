@@ -82,7 +82,7 @@ static int run_analysis(const struct analyse_order *order, const struct series *
         .model_folder_count = order->model_folder_count,
         .watch = {scaled_progress, forwarded_cancel, (void *)(uintptr_t)order},
     };
-    return order->def->run(&in, ret, err);
+    return pipeline_run(order->def, &in, ret, err);
 }
 
 /* ---- writing ---- */

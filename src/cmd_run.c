@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "pipeline/segment/models.h"
 #include "scp/dcm.h"
 #include "src/analyse.h"
 #include "src/cmd.h"
@@ -87,8 +88,12 @@ static void progress(void *ctx, const char *stage, double fraction)
 static void print_help(void)
 {
     fputs(HELP, stdout);
-    for (size_t i = 0; pipeline_table[i]; i++)
-        printf("  %-16s %s\n", pipeline_table[i]->name, pipeline_table[i]->summary);
+    auto_(conf) struct conf *conf = NULL;
+    if (conf_defaults(&conf, NULL) < 0)
+        return;
+    for (size_t i = 0; i < conf->analysis_count; i++)
+        printf("  %-16s %s\n", conf->analyses[i].def->name,
+               conf->analyses[i].def->summary);
 }
 
 /* ---- one analysis of one study ---- */
@@ -185,15 +190,15 @@ static void run_one(struct run *run, const struct pipeline_def *def,
 
 static void run_studies(struct run *run, const struct gather *gather)
 {
-    for (size_t i = 0; pipeline_table[i]; i++) {
-        const struct pipeline_def *def = pipeline_table[i];
+    for (size_t i = 0; i < run->conf->analysis_count; i++) {
+        const struct pipeline_def *def = run->conf->analyses[i].def;
         size_t nth = 0;
         if (run->options->analysis && strcmp(run->options->analysis, def->name) != 0)
             continue;
         for (size_t k = 0; k < gather_count(gather); k++) {
             const struct gather_study *study = gather_study(gather, k);
             struct pipeline_want want = {.series_count = 0};
-            if (!def->wants(&study->facts, &want)) {
+            if (!pipeline_wants(def, &study->facts, &want)) {
                 printf("study %zu of %zu: %s does not apply: %s\n", k + 1,
                        gather_count(gather), def->name, want.reason);
                 snprintf(run->why_not, sizeof(run->why_not), "%s", want.reason);
@@ -270,8 +275,6 @@ static int parse(int argc, char **argv, struct options *o, bool *ret_ended)
     }
     if (optind == argc)
         return cmd_misused("run", "at least one PATH is needed");
-    if (o->analysis && !pipeline_find(o->analysis))
-        return cmd_misused("run", "there is no analysis '%s'", o->analysis);
     return CMD_DONE;
 }
 
@@ -289,6 +292,11 @@ int cmd_run(int argc, char **argv)
                                  : conf_defaults(&conf, &err);
     if (r < 0)
         return cmd_fail("run", &err);
+    if (options.analysis && !conf_analysis(conf, options.analysis))
+        return cmd_misused("run", "there is no analysis '%s'%s%s", options.analysis,
+                           models_problems(conf->models) ? "; " : "",
+                           models_problems(conf->models) ? models_problem(conf->models, 0)
+                                                         : "");
     struct run run = {.options = &options, .conf = conf};
     progress_begin(&run.progress, options.is_quiet);
     return run_all(&run, argv + optind, (size_t)(argc - optind));

@@ -1,6 +1,7 @@
 /* cmd_serve: hilum serve, and hilum check-config. */
 #include "base/err.h"
 #include "base/log.h"
+#include "pipeline/segment/models.h"
 #include "src/cmd.h"
 #include "src/conf.h"
 #include "src/serve.h"
@@ -81,6 +82,11 @@ static void describe(const struct conf *conf)
         printf("%s\n",
                rule->destination_count ? "" : " nowhere: results stay on the node");
     }
+    for (size_t i = 0; i < models_count(conf->models); i++)
+        printf("  model %s %s\n", models_at(conf->models, i)->name,
+               models_at(conf->models, i)->version);
+    for (size_t i = 0; i < models_problems(conf->models); i++)
+        printf("  a model that cannot be used: %s\n", models_problem(conf->models, i));
     if (conf->rule_count == 0)
         printf("  no rules: studies are kept, and nothing is analysed\n");
 }

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/settings.h"
+#include "pipeline/segment/models.h"
 #include "src/conf_keys.h"
 
 #include <limits.h>
@@ -155,7 +156,7 @@ static int check_rule(const struct settings *s, const struct conf *c, size_t i,
         return bad(s, "rules", i, "analyses", err, "no analysis is named in rule",
                    r->name);
     for (size_t n = 0; n < r->analysis_count; n++) {
-        if (!pipeline_find(r->analyses[n]))
+        if (!conf_analysis(c, r->analyses[n]))
             return bad(s, "rules", i, "analyses", err, "there is no analysis",
                        r->analyses[n]);
     }
@@ -221,6 +222,7 @@ static int allocate(const struct settings *s, struct conf *c, struct err *err)
     c->rule_count = settings_count(s, "rules");
     for (c->analysis_count = 0; pipeline_table[c->analysis_count];)
         c->analysis_count++;
+    c->analysis_count += models_count(c->models);
     c->peers = calloc(c->peer_count + 1, sizeof(*c->peers));
     c->destinations = calloc(c->destination_count + 1, sizeof(*c->destinations));
     c->rules = calloc(c->rule_count + 1, sizeof(*c->rules));
@@ -288,23 +290,33 @@ static int fill_models(const struct settings *s, struct conf *c, struct err *err
     return r;
 }
 
+/** The i-th analysis: those built in, then those of model cards. */
+static const struct pipeline_def *analysis_at(const struct conf *c, size_t i)
+{
+    const size_t built_in = c->analysis_count - models_count(c->models);
+    return i < built_in ? pipeline_table[i] : models_at(c->models, i - built_in);
+}
+
 static int from_settings(const struct settings *s, const char *path, struct conf **ret,
                          struct err *err)
 {
     auto_(conf) struct conf *c = calloc(1, sizeof(*c));
     if (!c)
         return err_set(err, ERR_NOMEM, "the configuration");
-    int r = allocate(s, c, err);
-    if (r < 0)
-        return r;
     COPY(c->path, path);
     fill_node(s, c);
+    int r = place(c, c->state_dir, "node.state_dir", err);
+    if (r == 0)
+        r = fill_models(s, c, err);
+    if (r == 0)
+        r = models_create(c->model_folders, c->model_folder_count, &c->models, err);
+    if (r == 0)
+        r = allocate(s, c, err);
+    if (r < 0)
+        return r;
     fill_tls(s, &c->tls);
     fill_receive(s, c);
     fill_work(s, c);
-    r = place(c, c->state_dir, "node.state_dir", err);
-    if (r == 0)
-        r = fill_models(s, c, err);
     for (size_t i = 0; i < c->peer_count; i++)
         fill_peer(s, i, &c->peers[i]);
     for (size_t i = 0; i < c->destination_count; i++)
@@ -312,7 +324,7 @@ static int from_settings(const struct settings *s, const char *path, struct conf
     for (size_t i = 0; i < c->rule_count; i++)
         fill_rule(s, i, &c->rules[i]);
     for (size_t i = 0; r == 0 && i < c->analysis_count; i++)
-        r = fill_analysis(s, pipeline_table[i], &c->analyses[i], err);
+        r = fill_analysis(s, analysis_at(c, i), &c->analyses[i], err);
     if (r == 0)
         r = cross_check(s, c, err);
     if (r == 0)
@@ -348,6 +360,7 @@ void conf_destroy(struct conf *conf)
     for (size_t i = 0; conf->analyses && i < conf->analysis_count; i++)
         free(conf->analyses[i].options);
     free(conf->analyses);
+    models_destroy(conf->models);
     free(conf->peers);
     free(conf->destinations);
     free(conf->rules);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct err;
+struct models;
 
 #define CONF_TEXT  256
 #define CONF_NAMES 16
@@ -78,7 +79,8 @@ struct conf {
     char model_paths[CONF_NAMES][CONF_TEXT];
     const char *model_folders[CONF_NAMES]; // [model_folder_count], into model_paths
     size_t model_folder_count;
-    int stop_timeout_s; // for what is under way when told to stop
+    struct models *models; // the analyses that cards of these folders make
+    int stop_timeout_s;    // for what is under way when told to stop
     struct conf_tls tls;
     struct conf_peer *peers;
     size_t peer_count;
@@ -105,7 +107,7 @@ struct conf {
     size_t destination_count;
     struct conf_rule *rules; // in the order of the file
     size_t rule_count;
-    struct conf_analysis *analyses;
+    struct conf_analysis *analyses; // those built in, then those of model cards
     size_t analysis_count;
 };
 

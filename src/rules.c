@@ -65,10 +65,11 @@ static struct rules_job *find_job(struct rules_decision *d,
     return NULL;
 }
 
-static void ask(const struct conf_rule *rule, const char *analysis,
-                const struct study_facts *study, struct rules_decision *ret)
+static void ask(const struct conf *conf, const struct conf_rule *rule,
+                const char *analysis, const struct study_facts *study,
+                struct rules_decision *ret)
 {
-    const struct pipeline_def *def = pipeline_find(analysis);
+    const struct pipeline_def *def = conf_analysis(conf, analysis)->def;
     struct rules_job *job = find_job(ret, def);
     if (job) { // asked by an earlier rule: the more urgent one counts
         if (rule->priority > job->rule->priority)
@@ -76,7 +77,7 @@ static void ask(const struct conf_rule *rule, const char *analysis,
         return;
     }
     struct pipeline_want want = {.series_count = 0};
-    const bool is_wanted = def->wants(study, &want);
+    const bool is_wanted = pipeline_wants(def, study, &want);
     add_note(ret, "%s%s %s: %s", ret->note[0] ? "; " : "", analysis,
              is_wanted ? "applies" : "does not apply", want.reason);
     if (is_wanted && ret->count < RULES_MAX)
@@ -101,7 +102,7 @@ void rules_decide(const struct conf *conf, const struct study_facts *study,
             continue;
         matched++;
         for (size_t n = 0; n < rule->analysis_count; n++)
-            ask(rule, rule->analyses[n], study, ret);
+            ask(conf, rule, rule->analyses[n], study, ret);
     }
     if (matched == 0)
         add_note(ret, "no rule matches");

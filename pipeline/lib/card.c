@@ -349,6 +349,16 @@ static int check_label(const struct settings *s, const struct card *card, size_t
     return 0;
 }
 
+/** "LV cavity": "lv_cavity_volume". */
+static void name_volume(struct card_label *label)
+{
+    snprintf(label->volume_label, sizeof(label->volume_label), "Volume of %.60s",
+             label->name);
+    snprintf(label->volume_name, sizeof(label->volume_name), "%.60s_volume", label->name);
+    for (char *c = label->volume_name; *c; c++)
+        *c = isalnum((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '_';
+}
+
 static int fill_label(const struct settings *s, struct card *card, size_t i,
                       struct err *err)
 {
@@ -356,6 +366,7 @@ static int fill_label(const struct settings *s, struct card *card, size_t i,
     label->name = label->label = settings_text(s, "labels", i, "name");
     label->channel = (size_t)settings_int(s, "labels", i, "channel");
     label->value = (size_t)settings_int(s, "labels", i, "class");
+    name_volume(label);
     label->is_background = strcmp(label->name, "background") == 0;
     label->volume_min_ml = settings_real(s, "labels", i, "volume_min_ml");
     label->volume_max_ml = settings_real(s, "labels", i, "volume_max_ml");

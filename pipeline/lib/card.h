@@ -77,9 +77,10 @@ struct card_output {
 };
 
 struct card_label {
-    const char *name, *label; // "lv_cavity", "LV cavity"
-    size_t channel, value;    // where in the output; of CARD_LABELS the class
-    bool is_background;       // nothing is reported of it
+    const char *name, *label;               // "lv_cavity", "LV cavity"
+    char volume_name[80], volume_label[80]; // "lv_cavity_volume", "Volume of LV cavity"
+    size_t channel, value; // where in the output; of CARD_LABELS the class
+    bool is_background;    // nothing is reported of it
     struct code category, type, anatomy, laterality;
     uint8_t rgb[3];
     double volume_min_ml, volume_max_ml; // outside is implausible; 0: no bound
