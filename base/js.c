@@ -151,6 +151,24 @@ const struct js *js_at(const struct js *array, size_t i)
     return out(json_array_get(in(array), i));
 }
 
+const char *js_key(const struct js *object, size_t i)
+{
+    const char *key;
+    json_t *value;
+    size_t at = 0;
+    json_object_foreach(in(object), key, value)
+    {
+        if (at++ == i)
+            return key;
+    }
+    return NULL;
+}
+
+double js_number(const struct js *js)
+{
+    return json_number_value(in(js));
+}
+
 const char *js_text(const struct js *js)
 {
     const char *text = json_string_value(in(js));

@@ -45,9 +45,12 @@ const char *js_get_string(const struct js *object, const char *key);
 int64_t js_get_int(const struct js *object, const char *key);
 double js_get_real(const struct js *object, const char *key);
 bool js_get_bool(const struct js *object, const char *key);
+/** Key i of object in the order of the text, or NULL. */
+const char *js_key(const struct js *object, size_t i);
 size_t js_count(const struct js *array);
 const struct js *js_at(const struct js *array, size_t i);
 const char *js_text(const struct js *js); // of a string, else ""
+double js_number(const struct js *js);    // of a number, else 0
 
 /** As text, to be freed with free(); is_pretty: indented by two. Errors: ERR_NOMEM. */
 int js_write(const struct js *js, bool is_pretty, char **ret, struct err *err);

@@ -5,11 +5,13 @@
 #include "kernels/engine.h"
 #include "src/array.h"
 #include "src/model_calibrate.h"
+#include "src/model_folder.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { INPUTS_MAX = 256, SHOW_RUNS = 3 };
 
@@ -18,7 +20,7 @@ struct request {
     const char *model, *output;
     const char *inputs[INPUTS_MAX]; // NAME=FILE.npy
     size_t input_count;
-    bool dot;
+    bool dot, write_card;
     struct model_calibrate calibrate;
 };
 
@@ -28,6 +30,10 @@ static const char USAGE[] =
     "                                          each node takes; --dot: for Graphviz\n"
     "       hilum model check MODEL            say whether it runs, or what stands "
     "against it\n"
+    "       hilum model check FOLDER           the same for a model with its card; "
+    "without a\n"
+    "                                          card: drafts one, --write-card: into "
+    "FOLDER\n"
     "       hilum model run MODEL --input NAME=FILE.npy ... --output DIR\n"
     "                                          write each output to DIR/<its name>.npy\n"
     "       hilum model calibrate MODEL --data DIR --out MODEL.int8\n"
@@ -241,6 +247,7 @@ static int read_options(int argc, char **argv, struct request *r)
         {"out", required_argument, NULL, 'O'},
         {"metric", required_argument, NULL, 'M'},
         {"bound", required_argument, NULL, 'B'},
+        {"write-card", no_argument, NULL, 'w'},
         {0},
     };
     long n;
@@ -253,6 +260,8 @@ static int read_options(int argc, char **argv, struct request *r)
             r->options.precision = optarg;
         else if (c == 'd')
             r->dot = true;
+        else if (c == 'w')
+            r->write_card = true;
         else if (c == 'e')
             r->options.executor = optarg;
         else if (c == 'x')
@@ -279,6 +288,12 @@ static void say_precision(const struct request *r, const struct engine *engine)
                 r->options.precision, facts.precision, facts.code);
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 int cmd_model(int argc, char **argv)
 {
     struct request r = {0};
@@ -291,6 +306,10 @@ int cmd_model(int argc, char **argv)
         auto_(engine) struct engine *engine = NULL;
         if (read_options(argc - 1, argv + 1, &r) != 0)
             break;
+        if (strcmp(argv[1], "check") == 0 && is_folder(r.model))
+            return model_folder_check(r.model, r.write_card, r.options.threads, &err) == 0
+                       ? CMD_DONE
+                       : cmd_fail("model", &err);
         r.calibrate.model = r.model;
         r.calibrate.threads = r.options.threads;
         r.calibrate.memory_bytes = r.options.memory_bytes;

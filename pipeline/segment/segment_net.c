@@ -132,6 +132,11 @@ const double *segment_net_spacing_mm(const struct segment_net *net)
     return net->spacing_mm;
 }
 
+const char *segment_net_precision(const struct segment_net *net)
+{
+    return engine_facts(net->engine).precision;
+}
+
 size_t segment_net_channels(const struct segment_net *net)
 {
     return net->card->output.answer == CARD_LABELS ? net->card->label_count

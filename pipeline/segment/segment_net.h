@@ -35,6 +35,8 @@ AUTO_DEFINE(segment_net)
 /** z, y, x of the grid: the patch, and the spacing that the card wants (0: as it is). */
 const size_t *segment_net_patch(const struct segment_net *net);
 const double *segment_net_spacing_mm(const struct segment_net *net);
+/** What it is computed in: "f32" also where bf16 was asked for and the CPU has none. Static. */
+const char *segment_net_precision(const struct segment_net *net);
 /** Channels of an answer: of the output, or one a label where it holds classes. */
 size_t segment_net_channels(const struct segment_net *net);
 /** The channel of label i. */

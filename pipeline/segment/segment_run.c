@@ -6,6 +6,7 @@
 #include "pipeline/segment/segment_job.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,9 @@ static int open_net(struct segment_job *job, struct err *err)
 {
     const struct grid *from = job->stack->grid;
     int r = segment_net_open(job->card, from, job->in->threads, &job->net, err);
+    if (r == 0)
+        snprintf(job->result->precision, sizeof(job->result->precision), "%s",
+                 segment_net_precision(job->net));
     if (r == 0)
         r = resample_grid(from, segment_net_spacing_mm(job->net), &job->grid, err);
     if (r < 0)
