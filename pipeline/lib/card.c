@@ -516,13 +516,11 @@ const char *card_body_part(const struct card *card, size_t i)
 
 /* ---- the weights ---- */
 
-int card_open(const struct card *card, int threads, size_t memory_bytes,
-              struct engine **ret, struct err *err)
+/** The file of the card, if it is the one that the card means. */
+static int find_file(const struct card *card, const char *file, const char *said,
+                     char path[FILE_PATH], struct err *err)
 {
-    const bool is_int8 = strcmp(card->precision, "int8") == 0;
-    const char *file = is_int8 ? card->calibrated : card->weights;
-    const char *said = is_int8 ? card->calibrated_sha256 : card->sha256;
-    char path[FILE_PATH], digest[SHA256_HEX];
+    char digest[SHA256_HEX];
     int r = file_join(card->folder, file, path, err);
     if (r == 0)
         r = sha256_file(path, digest, err);
@@ -534,6 +532,19 @@ int card_open(const struct card *card, int threads, size_t memory_bytes,
             "model %s: %.60s is not the file that the card means: its digest is "
             "%.16s..., not %.16s...",
             card->name, file, digest, said);
+    return 0;
+}
+
+int card_open(const struct card *card, int threads, size_t memory_bytes,
+              struct engine **ret, struct err *err)
+{
+    const bool is_int8 = strcmp(card->precision, "int8") == 0;
+    char path[FILE_PATH];
+    int r = find_file(card, card->weights, card->sha256, path, err);
+    if (r == 0 && is_int8)
+        r = find_file(card, card->calibrated, card->calibrated_sha256, path, err);
+    if (r < 0)
+        return r;
     const struct engine_options options = {
         .precision = card->precision, .threads = threads, .memory_bytes = memory_bytes};
     r = engine_open(path, &options, ret, err);

@@ -241,6 +241,86 @@ bool resample_needs(const struct grid *from, const struct grid *to, size_t z,
     return true;
 }
 
+/* ---- grids that lie alike: columns hang on x alone, rows on y alone ---- */
+
+static bool is_aligned(const struct grid *a, const struct grid *b)
+{
+    for (int i = 0; i < 6; i++) {
+        if (fabs(a->orientation[i] - b->orientation[i]) > 1e-12)
+            return false;
+    }
+    return true;
+}
+
+/** Which two of n voxels, and how far to the second; false: outside. */
+static bool pair_of(double at, size_t n, size_t ret[2], float *ret_share)
+{
+    const double last = (double)n - 1;
+    if (!(at >= -0.5 && at <= last + 0.5))
+        return false;
+    at = fmin(fmax(at, 0.0), last);
+    ret[0] = (size_t)at;
+    ret[1] = ret[0] + 1 < n ? ret[0] + 1 : ret[0];
+    *ret_share = (float)(at - (double)ret[0]);
+    return true;
+}
+
+/** dst = keep * dst + weight * slice k, bilinear; keep is 0 or 1. */
+static void add_slice(const struct source *src, size_t k, const struct grid *to, size_t z,
+                      float keep, float weight, float *restrict dst)
+{
+    const struct grid *from = src->grid;
+    double step[3];
+    for (int i = 0; i < 3; i++)
+        step[i] = to->position_mm[z][i] - from->position_mm[k][i];
+    const double x0 = dot(step, from->orientation) / from->spacing_mm[0];
+    const double y0 = dot(step, from->orientation + 3) / from->spacing_mm[1];
+    const double dx = to->spacing_mm[0] / from->spacing_mm[0];
+    const double dy = to->spacing_mm[1] / from->spacing_mm[1];
+    for (size_t y = 0; y < to->ny; y++) {
+        size_t rows[2], columns[2];
+        float fx, fy;
+        float *row = dst + y * to->nx;
+        const bool is_in = pair_of(y0 + dy * (double)y, from->ny, rows, &fy);
+        const float *a = src->planes[k] + (is_in ? rows[0] * from->nx : 0);
+        const float *b = src->planes[k] + (is_in ? rows[1] * from->nx : 0);
+        for (size_t x = 0; x < to->nx; x++) {
+            float value = src->outside;
+            if (is_in && pair_of(x0 + dx * (double)x, from->nx, columns, &fx)) {
+                const size_t l = columns[0], r = columns[1];
+                const float top = a[l] + fx * (a[r] - a[l]);
+                const float low = b[l] + fx * (b[r] - b[l]);
+                value = top + fy * (low - top);
+            }
+            row[x] = (keep != 0.0f ? row[x] : 0.0f) + weight * value;
+        }
+    }
+}
+
+static void aligned_plane(const struct source *src, const struct grid *to, size_t z,
+                          float *restrict dst)
+{
+    const struct grid *from = src->grid;
+    double step[3];
+    for (int i = 0; i < 3; i++)
+        step[i] = to->position_mm[z][i] - from->position_mm[0][i];
+    const double s = dot(step, src->normal);
+    if (s < src->first_mm || s > src->last_mm) {
+        for (size_t i = 0; i < to->nx * to->ny; i++)
+            dst[i] = src->outside;
+        return;
+    }
+    const size_t k = slice_below(src, s, 0);
+    double t = 0.0;
+    if (k + 1 < from->nz) {
+        const double d = along(from, src->normal, k);
+        t = fmax((s - d) / (along(from, src->normal, k + 1) - d), 0.0);
+    }
+    add_slice(src, k, to, z, 0.0f, (float)(1.0 - t), dst);
+    if (t > 0.0)
+        add_slice(src, k + 1, to, z, 1.0f, (float)t, dst);
+}
+
 void resample_plane(const struct grid *from, const float *const *planes,
                     const struct grid *to, size_t z,
                     enum card_interpolation interpolation, float outside,
@@ -249,6 +329,10 @@ void resample_plane(const struct grid *from, const float *const *planes,
     const struct source src = source_of(from, planes, outside);
     double to_normal[3];
     grid_normal(to, to_normal);
+    if (interpolation == CARD_LINEAR && is_aligned(from, to)) {
+        aligned_plane(&src, to, z, dst);
+        return;
+    }
     size_t hint = 0;
     for (size_t y = 0; y < to->ny; y++) {
         for (size_t x = 0; x < to->nx; x++) {

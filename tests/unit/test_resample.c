@@ -111,6 +111,34 @@ static void gives_a_linear_field_back_on_any_grid(void **state)
     }
 }
 
+static void gives_it_back_on_a_grid_that_lies_alike(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(SOURCES); i++) {
+        auto_(grid) struct grid *from = make(&SOURCES[i]), *to = NULL;
+        assert_int_equal(resample_grid(from, (double[]){1.7, 0.6, 1.3}, &to, NULL), 0);
+        float *src = fill(from), *expect = fill(to);
+        float *dst = calloc(grid_voxels(to), sizeof(*dst));
+        assert_non_null(dst);
+        assert_int_equal(resample_volume(from, src, to, CARD_LINEAR, -99, 1, dst, NULL),
+                         0);
+        size_t compared = 0;
+        for (size_t v = 0; v < grid_voxels(to); v++) {
+            // Within half a voxel of the edge it is clamped; a shear reaches farther.
+            const size_t x = v % to->nx, y = v / to->nx % to->ny, z = v / to->nx / to->ny;
+            if (x < 1 || x + 1 >= to->nx || y < 4 || y + 4 >= to->ny || z < 2
+                || z + 2 >= to->nz)
+                continue;
+            compared++;
+            assert_float_equal(dst[v], expect[v], 2e-4f);
+        }
+        assert_true(compared > 500);
+        free(src);
+        free(expect);
+        free(dst);
+    }
+}
+
 static void covers_edge_to_edge_and_comes_back(void **state)
 {
     (void)state;
@@ -223,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_a_linear_field_back_on_any_grid),
+        cmocka_unit_test(gives_it_back_on_a_grid_that_lies_alike),
         cmocka_unit_test(covers_edge_to_edge_and_comes_back),
         cmocka_unit_test(keeps_masks_and_marks_what_lies_outside),
         cmocka_unit_test(smooth_averages_where_voxels_grow),
