@@ -38,13 +38,27 @@ static struct conf_rule rule(const char *name, const char *modality, int quiet_s
     return r;
 }
 
+/** A configuration of these rules that knows the built-in analysis they name. */
+static struct conf conf_of(struct conf_rule *rules, size_t count,
+                           struct conf_analysis *analysis)
+{
+    analysis->def = pipeline_find("ct_perfusion");
+    assert_non_null(analysis->def);
+    return (struct conf){.rules = rules,
+                         .rule_count = count,
+                         .quiet_s = 60,
+                         .analyses = analysis,
+                         .analysis_count = 1};
+}
+
 static void says_that_no_rule_matches(void **state)
 {
     (void)state;
     const struct series_facts s = perfusion_series();
     const struct study_facts study = {.series = &s, .series_count = 1};
     struct conf_rule rules[] = {rule("mr", "MR", 0, 0)};
-    const struct conf conf = {.rules = rules, .rule_count = 1, .quiet_s = 60};
+    struct conf_analysis analysis = {0};
+    const struct conf conf = conf_of(rules, 1, &analysis);
     struct rules_decision *d = malloc(sizeof(*d));
     assert_non_null(d);
     rules_decide(&conf, &study, d);
@@ -59,7 +73,8 @@ static void asks_an_analysis_once_and_keeps_the_more_urgent_rule(void **state)
     const struct series_facts s = perfusion_series();
     const struct study_facts study = {.series = &s, .series_count = 1};
     struct conf_rule rules[] = {rule("all", "", 0, 1), rule("stroke", "C?", 0, 100)};
-    const struct conf conf = {.rules = rules, .rule_count = 2, .quiet_s = 60};
+    struct conf_analysis analysis = {0};
+    const struct conf conf = conf_of(rules, 2, &analysis);
     struct rules_decision *d = malloc(sizeof(*d));
     assert_non_null(d);
     rules_decide(&conf, &study, d);
@@ -77,7 +92,8 @@ static void says_why_an_analysis_does_not_apply(void **state)
     s.frames = 16; // one time
     const struct study_facts study = {.series = &s, .series_count = 1};
     struct conf_rule rules[] = {rule("all", "", 0, 1)};
-    const struct conf conf = {.rules = rules, .rule_count = 1, .quiet_s = 60};
+    struct conf_analysis analysis = {0};
+    const struct conf conf = conf_of(rules, 1, &analysis);
     struct rules_decision *d = malloc(sizeof(*d));
     assert_non_null(d);
     rules_decide(&conf, &study, d);
@@ -93,7 +109,8 @@ static void the_shortest_quiet_time_of_the_rules_that_match_counts(void **state)
     const struct study_facts study = {.series = &s, .series_count = 1};
     struct conf_rule rules[] = {rule("a", "MR", 5, 0), rule("b", "CT", 20, 0),
                                 rule("c", "ct", 30, 0), rule("d", "CT", 0, 0)};
-    const struct conf conf = {.rules = rules, .rule_count = 4, .quiet_s = 60};
+    struct conf_analysis analysis = {0};
+    const struct conf conf = conf_of(rules, 4, &analysis);
     assert_int_equal(rules_quiet_s(&conf, &study), 20);
 }
 
