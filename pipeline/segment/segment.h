@@ -7,7 +7,7 @@
  * outside the plausible) is refused with the reason. docs/adding-a-model.md.
  *
  * Memory: tile_bytes() for the network's grid, a byte a source voxel for the labels and one
- * for each label's mask, a few planes; segment_bytes() is compared with the job's bound before
+ * for each label's mask, six more while parts of a label are dropped, a few planes; segment_bytes() is compared with the job's bound before
  * anything large is allocated.
  */
 #ifndef PIPELINE_SEGMENT_SEGMENT_H

@@ -34,9 +34,16 @@ size_t segment_bytes(const struct segment_job *job)
     struct tile_plan plan = {.size = {to->nz, to->ny, to->nx}, .channels = channels};
     memcpy(plan.patch, segment_net_patch(job->net), sizeof(plan.patch));
     const size_t plane = from->nx * from->ny;
+    size_t byte_masks = 1 + job->card->label_count; // labels, a mask each
+    for (size_t i = 0; i < job->card->label_count; i++) {
+        const struct card_label *label = &job->card->labels[i];
+        if (label->largest_only || label->part_min_ml > 0) {
+            byte_masks += 6; // a copy and its numbered parts, one label at a time
+            break;
+        }
+    }
     return tile_bytes(&plan) + 2 * channels * to->nx * to->ny * sizeof(float)
-           + plane * sizeof(float) * (16 + channels)
-           + grid_voxels(from) * (1 + job->card->label_count);
+           + plane * sizeof(float) * (16 + channels) + grid_voxels(from) * byte_masks;
 }
 
 /* ---- in ---- */
