@@ -269,6 +269,12 @@ static size_t usual_models(struct conf *c)
     return n;
 }
 
+static void point_at_models(struct conf *c)
+{
+    for (size_t i = 0; i < c->model_folder_count; i++)
+        c->model_folders[i] = c->model_paths[i];
+}
+
 /* Folders of model cards: that of the environment, then those of the file, else the installed. */
 static int fill_models(const struct settings *s, struct conf *c, struct err *err)
 {
@@ -278,15 +284,17 @@ static int fill_models(const struct settings *s, struct conf *c, struct err *err
     int r = 0;
     if (given && given[0])
         COPY(c->model_paths[n++], given);
-    for (size_t i = 0; r == 0 && i < names && n < CONF_NAMES; i++, n++) {
-        COPY(c->model_paths[n], settings_name(s, "node", 0, "models", i));
-        r = place(c, c->model_paths[n], "node.models", err);
+    for (size_t i = 0; r == 0 && i < names && n < CONF_NAMES; i++) {
+        const char *name = settings_name(s, "node", 0, "models", i);
+        COPY(c->model_paths[n++], name);
+        if (name[0] != '/') // workers read a copy of the file that lies elsewhere
+            r = bad(s, "node", 0, "models", err, "an absolute path was expected, not",
+                    name);
     }
     if (n == 0)
         n = usual_models(c);
-    for (size_t i = 0; i < n; i++)
-        c->model_folders[i] = c->model_paths[i];
     c->model_folder_count = n;
+    point_at_models(c);
     return r;
 }
 
@@ -405,6 +413,8 @@ int conf_renew(struct conf *live, struct conf *fresh, struct err *err)
     struct conf_destination *destinations = live->destinations;
     live->destinations = fresh->destinations;
     fresh->destinations = destinations;
+    point_at_models(live);
+    point_at_models(fresh);
     return 0;
 }
 

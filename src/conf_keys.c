@@ -37,7 +37,7 @@ static const struct settings_key NODE[] = {
     TEXT("state_dir", "/var/lib/hilum", 200,
          "folder of index, storage, results and control socket; relative: to this file"),
     {"models", SETTINGS_NAMES, NULL, 0, 0, 200, "",
-     "folders of model cards; [ ]: those that come with the program"},
+     "folders of model cards, absolute paths; [ ]: those that come with the program"},
     TEXT("device_serial", "0", 64, "serial number of the installation, in every result"),
     INT("stop_timeout_s", 20, 0, 3600, "s",
         "time that associations and jobs get to end when the node is told to stop"),

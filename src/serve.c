@@ -5,6 +5,7 @@
 #include "base/js.h"
 #include "base/log.h"
 #include "base/msg.h"
+#include "pipeline/segment/models.h"
 #include "src/conf.h"
 #include "src/control.h"
 #include "src/deliver.h"
@@ -155,6 +156,17 @@ static void request(void *ctx, struct control *control, int64_t asker, struct ms
 
 /* ---- a new configuration ---- */
 
+static void tell_models(const struct node *node)
+{
+    const struct models *models = node->conf->models;
+    for (size_t i = 0; i < models_count(models); i++)
+        log_event(LOG_INFO, "model.found", "name=%s version=%s",
+                  models_at(models, i)->name, models_at(models, i)->version);
+    for (size_t i = 0; i < models_problems(models); i++)
+        event_note(node->store, LOG_WARN, "model.unusable", "error=\"%s\"",
+                   models_problem(models, i));
+}
+
 /* SIGHUP: what runs goes on as it began; what starts from now on goes by the new one. */
 static void reload(void *ctx, int signo)
 {
@@ -176,6 +188,7 @@ static void reload(void *ctx, int signo)
     }
     receive_renew(node->receive);
     jobs_renew(node->jobs);
+    tell_models(node);
     event_note(node->store, LOG_INFO, "node.reload", "rules=%zu peers=%zu",
                node->conf->rule_count, node->conf->peer_count);
 }
@@ -253,6 +266,8 @@ static int start(struct node *node, struct err *err)
     if (r == 0)
         r = receive_create(node->loop, conf, node->store, node->child_arguments,
                            &receiving, &node->receive, err);
+    if (r == 0)
+        tell_models(node);
     if (r == 0)
         r = loop_on_signal(node->loop, SIGHUP, reload, node, err);
     if (r == 0)

@@ -145,6 +145,8 @@ static void checks_what_belongs_together(void **state)
         {"rules = ( { name = \"r\"; analyses = [\"%s\"]; destinations = "
          "[\"x\"] } )",
          ":1: rules.destinations: there is no destination \"x\""},
+        {"node = {\n models = [\"here\"] }",
+         ":2: node.models: an absolute path was expected, not \"here\""},
         {"rules = ( { name = \"r\"; analyses = [\"%s\"] },\n"
          " { name = \"r\"; analyses = [\"%s\"] } )",
          ":2: rules.name: a second rule named \"r\""},
