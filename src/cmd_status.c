@@ -5,6 +5,7 @@
 #include "src/cmd.h"
 #include "src/conf.h"
 #include "src/control.h"
+#include "src/metrics.h"
 #include "src/protocol.h"
 
 #include <getopt.h>
@@ -15,22 +16,30 @@
 #include <unistd.h>
 
 static const char HELP[] =
-    "usage: hilum status [--config FILE] [--json] [--rows N] [--watch]\n\n"
+    "usage: hilum status [--config FILE] [--json | --metrics] [--rows N] "
+    "[--watch]\n\n"
     "Shows the running node's studies, jobs with their progress, deliveries and dead "
     "letters. Rows are\nnumbers: no patient data is shown.\n\n"
     "  --config FILE  the node's configuration (" CMD_CONFIG ")\n"
     "  --json         as JSON, for programs\n"
+    "  --metrics      counts only, as Prometheus reads them\n"
     "  --rows N       newest rows of each table (20; with --json 100)\n"
     "  --watch        again each second, until interrupted\n\n"
     "Exit status 1 if no node runs.\n";
 
 static const struct option OPTIONS[] = {
-    {"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},
-    {"rows", required_argument, NULL, 'n'},   {"watch", no_argument, NULL, 'w'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    {"config", required_argument, NULL, 'c'},
+    {"json", no_argument, NULL, 'j'},
+    {"metrics", no_argument, NULL, 'm'},
+    {"rows", required_argument, NULL, 'n'},
+    {"watch", no_argument, NULL, 'w'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 enum { ROWS = 20, ROWS_JSON = 100, ROWS_MAX = 10000, BAR = 20, EVENTS = 8 };
+
+enum form { FOR_PEOPLE, AS_JSON, AS_METRICS };
 
 /* ---- words ---- */
 
@@ -206,21 +215,26 @@ static int ask(const struct conf *conf, uint32_t rows, char **ret, struct err *e
     return r;
 }
 
-static int show(const struct conf *conf, bool is_json, bool is_watch, long rows)
+static int show(const struct conf *conf, enum form form, bool is_watch, long rows)
 {
     char *text = NULL;
     struct err err = {0};
     auto_(js) struct js *status = NULL;
-    const long wanted = rows > 0 ? rows : is_json ? ROWS_JSON : ROWS;
+    const long wanted = form == AS_METRICS ? 0
+                        : rows > 0         ? rows
+                        : form == AS_JSON  ? ROWS_JSON
+                                           : ROWS;
     int r = ask(conf, (uint32_t)wanted, &text, &err);
-    if (r == 0 && is_json)
+    if (r == 0 && form == AS_JSON)
         puts(text);
-    if (r == 0 && !is_json)
+    if (r == 0 && form != AS_JSON)
         r = js_parse(text, strlen(text), &status, &err);
     free(text);
     if (r < 0)
         return cmd_fail("status", &err);
-    if (is_json)
+    if (form == AS_METRICS)
+        metrics_print(status, stdout);
+    if (form != FOR_PEOPLE)
         return CMD_DONE;
     if (is_watch && isatty(STDOUT_FILENO))
         fputs("\033[H\033[J", stdout);
@@ -232,17 +246,21 @@ static int show(const struct conf *conf, bool is_json, bool is_watch, long rows)
 int cmd_status(int argc, char **argv)
 {
     const char *config = CMD_CONFIG;
-    bool is_json = false, is_watch = false;
+    enum form form = FOR_PEOPLE;
+    bool is_watch = false;
     long rows = 0;
     int c;
     optind = 1;
-    while ((c = getopt_long(argc, argv, "c:jn:wh", OPTIONS, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "c:jmn:wh", OPTIONS, NULL)) != -1) {
         switch (c) {
         case 'c':
             config = optarg;
             break;
         case 'j':
-            is_json = true;
+            form = AS_JSON;
+            break;
+        case 'm':
+            form = AS_METRICS;
             break;
         case 'n':
             rows = strtol(optarg, NULL, 10);
@@ -266,10 +284,10 @@ int cmd_status(int argc, char **argv)
     struct err err = {0};
     if (conf_read(config, &conf, &err) < 0)
         return cmd_fail("status", &err);
-    int status = show(conf, is_json, is_watch, rows);
+    int status = show(conf, form, is_watch, rows);
     while (is_watch && status == CMD_DONE) {
         sleep(1);
-        status = show(conf, is_json, is_watch, rows);
+        status = show(conf, form, is_watch, rows);
     }
     return status;
 }

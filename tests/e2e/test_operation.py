@@ -1,6 +1,7 @@
 """What an operator counts on: a disk that fills and empties, a stroke before a backlog, systemd, confined children."""
 import os
 import pathlib
+import re
 import socket
 import struct
 import subprocess
@@ -135,6 +136,40 @@ class A_service_manager(unittest.TestCase):
             finally:
                 node.kill()
                 manager.close()
+
+
+class Metrics(Bench):
+    settings = {'study.quiet_s': 1, 'rules.0.quiet_s': 1}
+    with_pacs = False
+
+    def metrics(self):
+        """{'name{labels}': value}; every line must be one of the text format."""
+        done = self.node.command('status', '--metrics')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = {}
+        for line in done.stdout.splitlines():
+            if not re.fullmatch(r'# HELP hilum_\w+ \S.*|# TYPE hilum_\w+ (gauge|counter)', line):
+                match = re.fullmatch(r'(hilum_\w+(?:\{\w+="[^"]*"\})?) (\d+)', line)
+                self.assertIsNotNone(match, line)
+                self.assertNotIn(match[1], found)
+                found[match[1]] = int(match[2])
+        self.assertNotRegex(done.stdout, 'MODALITY|Phantom|2\\.25')
+        return found
+
+    def test_count_what_came_and_what_became_of_it(self):
+        before = self.metrics()
+        phantom = Phantom(size=128, slices=8, frames=40, seed=41)
+        self.assertEqual(storescu(self.node.port, 'HILUM', phantom.files).returncode, 0)
+        self.node.wait(lambda s: s['jobs'] and s['jobs'][0]['state'] == 'sending', 60, 'results to be sent')
+        self.node.wait(lambda s: s['destinations'][0]['last_fault'], 30, 'no PACS is there')
+        after = self.metrics()
+        images = len(phantom.files)
+        self.assertEqual(after['hilum_instances_stored_total'] - before['hilum_instances_stored_total'], images)
+        self.assertEqual((after['hilum_instances'], after['hilum_studies'], after['hilum_studies_open']), (images, 1, 0))
+        self.assertEqual((after['hilum_jobs{state="sending"}'], after['hilum_jobs{state="queued"}']), (1, 0))
+        self.assertGreater(after['hilum_deliveries{state="pending"}'], 5)
+        self.assertEqual(after['hilum_destination_failing{destination="pacs"}'], 1)
+        self.assertGreater(after['hilum_received_bytes_total'], images * 30000)
 
 
 class A_command_without_end(Bench):
