@@ -48,6 +48,11 @@ const char *executor_version(void)
     return dnnl_executor_version();
 }
 
+bool executor_has_avx2(void)
+{
+    return dnnl_executor_has_avx2();
+}
+
 bool executor_has_vnni(void)
 {
     return dnnl_executor_has_vnni();

@@ -28,7 +28,9 @@ bool executor_can(struct executor *executor, struct graph *graph, size_t n,
 const char *executor_version(void);
 /** Does this CPU have AVX-512, with which convolutions add residuals and know bfloat16? */
 bool executor_has_avx512(void);
-/** And its sums of 8-bit products? */
+/** Has it AVX2? */
+bool executor_has_avx2(void);
+/** And AVX-512's sums of 8-bit products? */
 bool executor_has_vnni(void);
 
 #endif

@@ -127,6 +127,11 @@ bool dnnl_executor_has_avx512(void)
     return has_isa(dnnl_cpu_isa_avx512_core);
 }
 
+bool dnnl_executor_has_avx2(void)
+{
+    return has_isa(dnnl_cpu_isa_avx2);
+}
+
 bool dnnl_executor_has_vnni(void)
 {
     return has_isa(dnnl_cpu_isa_avx512_core_vnni);

@@ -28,7 +28,9 @@ int dnnl_executor_make(void *ctx, const struct graph *graph, size_t n,
                        struct kernel **ret, struct err *err);
 /** Is there the fast code of AVX-512 on this CPU? */
 bool dnnl_executor_has_avx512(void);
-/** And its sums of 8-bit products (VNNI)? DNNL_MAX_CPU_ISA masks both. */
+/** Has it AVX2? */
+bool dnnl_executor_has_avx2(void);
+/** And AVX-512's sums of 8-bit products (VNNI)? DNNL_MAX_CPU_ISA masks all three. */
 bool dnnl_executor_has_vnni(void);
 /** "oneDNN 2.6.3 avx512_core", for reports; static. */
 const char *dnnl_executor_version(void);

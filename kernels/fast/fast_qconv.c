@@ -398,7 +398,9 @@ static int prepare(struct qconv *k, const struct graph *graph, const struct node
 {
     const bool residual = node->in_count > 4 && node->in[4] >= 0;
     k->q = requant_of(node);
-    k->tile = executor_has_vnni() ? qtile_vnni : qtile_plain;
+    k->tile = executor_has_vnni()   ? qtile_vnni
+              : executor_has_avx2() ? qtile_avx2
+                                    : qtile_plain;
     k->threads = omp_get_max_threads();
     k->residual = residual ? 4 : -1;
     k->y_size = tensor_type_size(graph->values[node->out[0]].shape.type);
@@ -432,7 +434,9 @@ int fast_make_qconv(const struct graph *graph, const struct node *node,
         destroy(&k->base);
         return e == ERR_UNSUPPORTED ? 0 : e;
     }
-    k->base.name = k->tile == qtile_vnni ? "qconv:vnni" : "qconv:plain";
+    k->base.name = k->tile == qtile_vnni   ? "qconv:vnni"
+                   : k->tile == qtile_avx2 ? "qconv:avx2"
+                                           : "qconv:plain";
     *ret = &k->base;
     return 0;
 }

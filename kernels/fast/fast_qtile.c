@@ -21,8 +21,8 @@ KERNEL_CLONES static void sum_lanes(const struct qtile *t, int64_t pixel,
     }
 }
 
-static void put_lanes(const struct qtile *t, int64_t pixel, int first, int count,
-                      const int32_t *sum)
+void qtile_put(const struct qtile *t, int64_t pixel, int first, int count,
+               const int32_t *sum)
 {
     const uint8_t *r =
         t->residual ? t->residual[pixel] + t->residual_shift + first : NULL;
@@ -47,7 +47,7 @@ void qtile_plain(const struct qtile *t)
             if (left <= 0)
                 break;
             sum_lanes(t, pixel, t->weights + (int64_t)4 * first, sum);
-            put_lanes(t, pixel, first, left < QTILE_LANES ? left : QTILE_LANES, sum);
+            qtile_put(t, pixel, first, left < QTILE_LANES ? left : QTILE_LANES, sum);
         }
     }
 }

@@ -36,7 +36,13 @@ struct qtile {
 typedef void qtile_fn(const struct qtile *tile);
 /** Plain C, any CPU. */
 void qtile_plain(const struct qtile *tile);
+/** With the 16-bit products of AVX2; only where executor_has_avx2(). */
+void qtile_avx2(const struct qtile *tile);
 /** With the 8-bit products of AVX-512 (VNNI); only where executor_has_vnni(). */
 void qtile_vnni(const struct qtile *tile);
+
+/** What requant.h makes of count sums of a pixel, for its channels from first on. */
+void qtile_put(const struct qtile *tile, int64_t pixel, int first, int count,
+               const int32_t *sum);
 
 #endif
