@@ -68,9 +68,10 @@ int engine_prepare(struct engine *engine, const struct tensor *const *inputs,
                    struct err *err);
 /**
  * Run on inputs [engine_input_count] in the model's order. outputs [engine_output_count] are
- * lent until the next run or the engine's end.
+ * lent until the next run or the engine's end. The first run after preparing is a self-test,
+ * too: convolutions of the fast executor are held to their definition (probe.h).
  *
- * Errors: those of engine_prepare() and of the operators
+ * Errors: those of engine_prepare() and of the operators; ERR_UNSUPPORTED the self-test failed
  */
 int engine_run(struct engine *engine, const struct tensor *const *inputs,
                const struct tensor **outputs, struct err *err);

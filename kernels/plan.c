@@ -5,6 +5,7 @@
 #include "kernels/graph.h"
 #include "kernels/kernel.h"
 #include "kernels/placement.h"
+#include "kernels/probe.h"
 #include "kernels/step.h"
 #include "kernels/work.h"
 
@@ -27,6 +28,7 @@ struct plan {
     double run_work;       // of this run
     plan_watch_fn *watch;
     void *watch_ctx;
+    bool probed;           // the fast code has been held to the definition
 };
 
 static int allocate(struct plan *plan, struct err *err)
@@ -161,8 +163,14 @@ static int give_memory(struct plan *plan, struct op_call *call, struct err *err)
 static int run_call(struct plan *plan, size_t n, struct op_call *call, struct err *err)
 {
     struct kernel *kernel = plan->kernels[n];
-    if (kernel)
+    struct probe probe;
+    if (kernel && plan->probed)
         return kernel->run(kernel, call, err);
+    if (kernel) {
+        probe_begin(plan->graph, n, call, &probe);
+        const int bad = kernel->run(kernel, call, err);
+        return bad != 0 ? bad : probe_end(plan->graph, n, call, &probe, err);
+    }
     const int e = give_memory(plan, call, err);
     if (e != 0)
         return e;
@@ -207,6 +215,7 @@ int plan_run(struct plan *plan, const struct tensor *const *inputs,
         if (e != 0)
             return e;
     }
+    plan->probed = true;
     for (size_t i = 0; i < g->output_count; i++)
         outputs[i] = &plan->values[g->outputs[i]];
     return 0;

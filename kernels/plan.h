@@ -39,9 +39,10 @@ AUTO_DEFINE(plan)
 
 /**
  * Run all steps. inputs [graph->input_count] match the frozen shapes and have data. Outputs
- * are lent: they lie in the plan until the next run; outputs [graph->output_count].
+ * are lent: they lie in the plan until the next run; outputs [graph->output_count]. The first
+ * run holds the fast code to the definition (probe.h).
  *
- * Errors: those of the operators, with the node
+ * Errors: those of the operators and of probe_end(), with the node
  */
 int plan_run(struct plan *plan, const struct tensor *const *inputs,
              const struct tensor **outputs, struct err *err);
