@@ -3,7 +3,7 @@
  *
  *     y[z, y, x] = sum over taps of the three axes of their weights' product * x[tap z, tap y, tap x]
  *
- * float, plain or blocked or channels last; uint8 channels last (rounded to the nearest, half to
+ * float, plain or blocked or channels last (bfloat16 by the nearest); uint8 channels last (rounded to the nearest, half to
  * even), which may be some channels of wider values. Pixels move as units: all channels, a block
  * of them, or one number. Cost: one pass over the result for the nearest; linearly a pass over
  * the rows between which it lies too. Tested: tests/unit/test_qconv.c, ONNX's suite.
@@ -204,7 +204,8 @@ static bool is_ours(const struct graph *graph, const struct node *node)
     const struct value *x = &graph->values[node->in[0]],
                        *y = &graph->values[node->out[0]];
     const bool bytes = x->shape.type == TENSOR_U8 && x->layout == LAYOUT_LAST;
-    return (x->shape.type == TENSOR_F32 || bytes) && x->layout == y->layout
+    const bool moved = x->shape.type == TENSOR_BF16 && resize_is_nearest(node);
+    return (x->shape.type == TENSOR_F32 || bytes || moved) && x->layout == y->layout
            && x->shape.rank >= 3 && x->shape.rank <= 5 && node->in_count <= 4
            && x->shape.rank == y->shape.rank && x->shape.dim[0] == y->shape.dim[0]
            && x->shape.dim[1] == y->shape.dim[1] && tensor_count(&y->shape) > 0;

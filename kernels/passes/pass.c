@@ -8,7 +8,7 @@
 static const struct pass PASSES[] = {
     {"fold", "computes what depends on constants and frozen shapes alone", NULL,
      pass_fold},
-    {"padding", "takes zero padding into convolutions", false, pass_padding},
+    {"padding", "takes zero padding into convolutions and averages", false, pass_padding},
     {"batchnorm", "takes BatchNormalization into convolutions", false, pass_batchnorm},
     {"affine", "takes factors and terms of channels into convolutions", NULL,
      pass_affine},

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "kernels/executor.h"
 #include "kernels/ops/op.h"
+#include "kernels/ops/resize.h"
 #include "kernels/passes/conv_edit.h"
 
 #include <stdlib.h>
@@ -39,6 +40,8 @@ static bool is_carrier(const struct graph *graph, const struct node *node)
     if (!node->op || node->out[0] < 0 || graph_is_output(graph, node->out[0])
         || (node->out_count > 1 && node->out[1] >= 0))
         return false;
+    if (strcmp(node->op->name, "Resize") == 0 || strcmp(node->op->name, "Upsample") == 0)
+        return resize_is_nearest(node); // numbers are moved
     for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
         if (strcmp(NAMES[i], node->op->name) == 0)
             return true;

@@ -1,7 +1,7 @@
 // ONNX Runtime answers each line of standard input with "CLOCK_MS CPU_MS" of a run.
-//   node peer_ort.cjs MODULE MODEL.onnx THREADS
-const [, , module, model, threads] = process.argv;
-const ort = require(module);
+//   node peer_ort.cjs LIBRARY MODEL.onnx THREADS
+const [, , library, model, threads] = process.argv;
+const ort = require(library);
 
 const fill = (dims) => {
   const n = dims.reduce((a, b) => a * b, 1), data = new Float32Array(n);
