@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "kernels/affinity.h"
 #include "kernels/calibration.h"
 #include "kernels/executor.h"
 #include "kernels/graph.h"
@@ -45,6 +46,17 @@ static int check_options(const struct engine_options *o, struct err *err)
     return 0;
 }
 
+/** Keep this thread, and those that it will start, where they shall run. */
+static int keep_threads(const struct engine_options *o, int threads, struct err *err)
+{
+    char *end;
+    const long node = o->numa_node ? strtol(o->numa_node, &end, 10) : 0;
+    if (o->numa_node && (!*o->numa_node || *end || node < 0 || node > 1 << 16))
+        return err_set(err, ERR_CONFIG, "'%.20s' is no NUMA node", o->numa_node);
+    const int e = o->numa_node ? affinity_keep_to_node((int)node, err) : 0;
+    return e == 0 && o->pin ? affinity_pin(threads, err) : e;
+}
+
 static int engine_create(const struct engine_options *options, struct engine **ret,
                          struct err *err)
 {
@@ -64,6 +76,9 @@ static int engine_create(const struct engine_options *options, struct engine **r
     engine->passes_off = strdup(o->passes_off ? o->passes_off : "");
     if (!engine->passes_off)
         return err_set(err, ERR_NOMEM, "an engine");
+    const int stray = keep_threads(o, engine->threads, err);
+    if (stray != 0)
+        return stray;
     if (!o->executor || strcmp(o->executor, "dnnl") == 0) {
         const int bad = executor_create(engine->threads, &engine->executor, err);
         if (bad != 0)

@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "kernels/tensor.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -28,6 +29,8 @@ struct engine_options {
     const char *executor;   // "dnnl" or "reference"; NULL: dnnl
     const char *precision;  // "f32", "bf16" or "int8"; NULL: f32, of a calibration int8
     int threads;            // 0: one
+    bool pin;               // each thread on a processor of its own (affinity.h)
+    const char *numa_node;  // number of the node to keep to; NULL: any
     const char *passes_off; // names between commas; NULL: none
     double max_work;        // most multiply-adds of one run; 0: 1e14, half an hour or so
     size_t memory_bytes;    // most that reading and running may take each; 0: 8 GiB

@@ -26,6 +26,8 @@ static const char USAGE[] =
     "\n"
     "  --precision P       f32 unless given; bf16 where the CPU has it\n"
     "  --threads N         1 unless given\n"
+    "  --pin               each thread on a processor of its own\n"
+    "  --numa-node N       on processors of that NUMA node\n"
     "  --runs N            runs that count, after one that does not (7)\n"
     "  --executor E        dnnl unless given; reference: plain C, slow\n"
     "  --passes-off A,B    leave out these passes of the optimiser\n"
@@ -192,6 +194,8 @@ static int read_options(int argc, char **argv, struct request *r)
         {"runs", required_argument, NULL, 'r'},
         {"executor", required_argument, NULL, 'e'},
         {"passes-off", required_argument, NULL, 'x'},
+        {"pin", no_argument, NULL, 'P'},
+        {"numa-node", required_argument, NULL, 'N'},
         {"quiet", no_argument, NULL, 'q'},
         {0},
     };
@@ -204,6 +208,10 @@ static int read_options(int argc, char **argv, struct request *r)
             r->options.executor = optarg;
         else if (c == 'x')
             r->options.passes_off = optarg;
+        else if (c == 'P')
+            r->options.pin = true;
+        else if (c == 'N')
+            r->options.numa_node = optarg;
         else if (c == 'q')
             r->is_quiet = true;
         else if (c == 't')

@@ -49,6 +49,8 @@ static const char USAGE[] =
     "shape\n"
     "  --bound B           most that judges may find: 0.005 for dice, 0.02 for error\n"
     "  --threads N         1 unless given\n"
+    "  --pin               each thread on a processor of its own\n"
+    "  --numa-node N       on processors of that NUMA node\n"
     "  --executor E        dnnl unless given; reference: plain C, slow\n"
     "  --passes-off A,B    leave out these passes of the optimiser\n"
     "  --memory-mib N      most that reading and running may take (8192)\n";
@@ -138,8 +140,19 @@ static int model_run(const struct request *r, struct engine *engine, struct err 
 
 /* hilum model show, check */
 
-/** Run a few times on zeros, open axes taken as 1, so that there is something to report. */
-static int run_on_zeros(struct engine *engine, struct err *err)
+/** Numbers in [0, 1); integers, which may be indices, stay 0. */
+static void fill(struct tensor *t)
+{
+    uint32_t state = 1;
+    for (int64_t i = 0; tensor_type_is_float(t->type) && i < tensor_count(t); i++) {
+        state = state * 1664525u + 1013904223u;
+        tensor_store_f64(t, i, 1, &(double){(double)(state >> 8) / 0x1p24});
+    }
+}
+
+/** Run on numbers of a fixed sequence, open axes taken as 1: there is something to report then,
+ * and the engine has tested itself. */
+static int run_on_numbers(struct engine *engine, int runs, struct err *err)
 {
     const size_t in = engine_input_count(engine), out = engine_output_count(engine);
     struct tensor *inputs = calloc(in + 1, sizeof(*inputs));
@@ -153,9 +166,11 @@ static int run_on_zeros(struct engine *engine, struct err *err)
         e = tensor_check_bytes(&inputs[i], (size_t)1 << 32, err);
         if (e == 0)
             e = tensor_allocate(&inputs[i], err);
+        if (e == 0)
+            fill(&inputs[i]);
         ports[i] = &inputs[i];
     }
-    for (int run = 0; e == 0 && run < SHOW_RUNS; run++)
+    for (int run = 0; e == 0 && run < runs; run++)
         e = engine_run(engine, ports, ports + in, err);
     for (size_t i = 0; inputs && i < in; i++)
         tensor_finish(&inputs[i]);
@@ -166,7 +181,7 @@ static int run_on_zeros(struct engine *engine, struct err *err)
 
 static int model_show(const struct request *r, struct engine *engine, struct err *err)
 {
-    const int e = run_on_zeros(engine, err);
+    const int e = run_on_numbers(engine, SHOW_RUNS, err);
     if (e == 0 && r->dot) {
         engine_report(engine, ENGINE_DOT, stdout);
         return 0;
@@ -180,10 +195,27 @@ static int model_show(const struct request *r, struct engine *engine, struct err
     return 0;
 }
 
+/** Does the model leave more open than how many images it is given? */
+static bool is_open(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine_input_count(engine); i++) {
+        const struct tensor *shape = engine_input_shape(engine, i);
+        for (int d = 1; d < shape->rank; d++) {
+            if (shape->dim[d] < 0)
+                return true;
+        }
+        if (shape->rank < 0)
+            return true;
+    }
+    return false;
+}
+
 static int model_check(const struct request *r, struct engine *engine, struct err *err)
 {
-    (void)err;
     char shape[120];
+    const int e = is_open(engine) ? 0 : run_on_numbers(engine, 1, err);
+    if (e != 0)
+        return e;
     printf("%s runs\n", r->model);
     for (size_t i = 0; i < engine_input_count(engine); i++) {
         tensor_describe(engine_input_shape(engine, i), shape, sizeof(shape));
@@ -241,6 +273,8 @@ static int read_options(int argc, char **argv, struct request *r)
         {"executor", required_argument, NULL, 'e'},
         {"passes-off", required_argument, NULL, 'x'},
         {"memory-mib", required_argument, NULL, 'm'},
+        {"pin", no_argument, NULL, 'P'},
+        {"numa-node", required_argument, NULL, 'N'},
         {"dot", no_argument, NULL, 'd'},
         {"data", required_argument, NULL, 'D'},
         {"judge", required_argument, NULL, 'J'},
@@ -262,6 +296,10 @@ static int read_options(int argc, char **argv, struct request *r)
             r->dot = true;
         else if (c == 'w')
             r->write_card = true;
+        else if (c == 'P')
+            r->options.pin = true;
+        else if (c == 'N')
+            r->options.numa_node = optarg;
         else if (c == 'e')
             r->options.executor = optarg;
         else if (c == 'x')
