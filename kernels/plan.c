@@ -28,7 +28,7 @@ struct plan {
     double run_work;       // of this run
     plan_watch_fn *watch;
     void *watch_ctx;
-    bool probed;           // the fast code has been held to the definition
+    bool probed; // the fast code has been held to the definition
 };
 
 static int allocate(struct plan *plan, struct err *err)

@@ -14,14 +14,15 @@ struct place {
 };
 
 /** One number of a value in its layout. */
-static double load(const struct value *v, const struct tensor *t, int64_t n, int64_t c,
-                   int64_t p)
+static double load(const struct graph *graph, int value, const struct tensor *t,
+                   int64_t n, int64_t c, int64_t p)
 {
     const int64_t channels = t->dim[1], places = tensor_span(t, 2, t->rank);
     int64_t at = (n * channels + c) * places + p;
-    if (v->layout == LAYOUT_LAST)
-        at = (n * places + p) * channels + c;
-    if (v->layout == LAYOUT_BLOCKED) {
+    const enum layout layout = graph->values[value].layout;
+    if (layout == LAYOUT_LAST)
+        at = (n * places + p) * value_pitch(graph, value) + c;
+    if (layout == LAYOUT_BLOCKED) {
         const int64_t blocks = (channels + LAYOUT_BLOCK - 1) / LAYOUT_BLOCK;
         at = ((n * blocks + c / LAYOUT_BLOCK) * places + p) * LAYOUT_BLOCK
              + c % LAYOUT_BLOCK;
@@ -74,9 +75,8 @@ void probe_begin(const struct graph *graph, size_t n, const struct op_call *call
         ret->place[i] = i == 0 ? 0 : i == 1 ? count - 1 : any;
         const int64_t plane = ret->place[i] / places;
         if (op_has(call, 3))
-            ret->residual[i] =
-                load(&graph->values[node->in[3]], call->in[3], plane / y->dim[1],
-                     plane % y->dim[1], ret->place[i] % places);
+            ret->residual[i] = load(graph, node->in[3], call->in[3], plane / y->dim[1],
+                                    plane % y->dim[1], ret->place[i] % places);
     }
     ret->count = PROBE_PLACES;
 }
@@ -89,7 +89,7 @@ static int64_t source_of(const struct op_window *w, int axis, int64_t out, int64
 }
 
 /** The sum of x w at a place, and of their absolute values. */
-static double convolve(const struct value *v, const struct op_call *call,
+static double convolve(const struct graph *graph, const struct op_call *call,
                        const struct op_window *w, const struct place *place, double *size)
 {
     const struct tensor *x = call->in[0], *weight = call->in[1];
@@ -107,7 +107,7 @@ static double convolve(const struct value *v, const struct op_call *call,
             p = at < 0 ? -1 : p * w->in[i] + at;
         }
         for (int64_t c = 0; p >= 0 && c < per; c++) {
-            const double a = load(v, x, place->n, first + c, p);
+            const double a = load(graph, call->node->in[0], x, place->n, first + c, p);
             const double b = op_number(weight, (place->channel * per + c) * taps + tap);
             sum += a * b;
             *size += fabs(a * b);
@@ -158,11 +158,11 @@ int probe_end(const struct graph *graph, size_t n, const struct op_call *call,
     for (int i = 0; e == 0 && i < probe->count; i++) {
         const struct place place = place_of(&w, y, probe->place[i]);
         double size = 0;
-        double want = convolve(&graph->values[node->in[0]], call, &w, &place, &size);
+        double want = convolve(graph, call, &w, &place, &size);
         want += op_has(call, 2) ? op_number(call->in[2], place.channel) : 0;
         want += op_has(call, 3) ? probe->residual[i] : 0;
         e = activate(node, &want, err);
-        const double got = load(&graph->values[node->out[0]], y, place.n, place.channel,
+        const double got = load(graph, node->out[0], y, place.n, place.channel,
                                 probe->place[i] % tensor_span(y, 2, y->rank));
         if (e == 0 && !is_near(got, want, size, y->type))
             e = err_set(err, ERR_UNSUPPORTED,
