@@ -19,7 +19,7 @@ static const struct {
     {"", "Resize", fast_make_resize, true},
     {"", "Upsample", fast_make_resize, true},
     {"", "PRelu", fast_make_affine, false},
-    {"", "BatchNormalization", fast_make_affine, false},
+    {"", "BatchNormalization", fast_make_affine, true},
     {"", "Add", fast_make_broadcast, false},
     {"", "Sub", fast_make_broadcast, false},
     {"", "Mul", fast_make_broadcast, false},

@@ -4,6 +4,7 @@
  *     y = x * scale[c] + shift[c],   y = x < 0 ? x * slope[c] : x
  *
  * x, y float [batch, channels, spatial...], plain or blocked; they may be the same memory.
+ * BatchNormalization also of bfloat16, channels last (they may lie among others), in float.
  * Cost: one pass. Test: ONNX's suite, test_fast.
  */
 #include "kernels/fast/fast.h"
@@ -20,7 +21,8 @@ struct affine {
     bool prelu;
     int64_t planes, n, channels; // planes of n numbers (blocked: of n blocks)
     bool blocked;
-    float *scale, *shift; // [channels, filled up to whole blocks with 0]
+    int64_t x_pitch, y_pitch; // of half: numbers from one pixel to the next
+    float *scale, *shift;     // [channels, filled up to whole blocks with 0]
 };
 
 KERNEL_CLONES static void affine_plane(const float *restrict x, float *restrict y,
@@ -56,6 +58,31 @@ KERNEL_CLONES static void prelu_blocks(const float *restrict x, float *restrict 
             y[i * LAYOUT_BLOCK + k] = v < 0 ? v * a[k] : v;
         }
     }
+}
+
+/** One pixel, float inside; rounds to nearest even, NaN stays NaN. */
+KERNEL_CLONES static void affine_pixels(const struct affine *k, const uint16_t *x,
+                                        uint16_t *y)
+{
+    const float *restrict a = k->scale, *restrict b = k->shift;
+    for (int64_t p = 0; p < k->n * k->planes; p++, x += k->x_pitch, y += k->y_pitch) {
+        for (int64_t c = 0; c < k->channels; c++) {
+            union {
+                uint32_t bits;
+                float f;
+            } v = {.bits = (uint32_t)x[c] << 16};
+            v.f = v.f * a[c] + b[c];
+            const uint32_t round = v.bits + 0x7fff + (v.bits >> 16 & 1);
+            y[c] = (uint16_t)(v.f != v.f ? 0x7fc0 : round >> 16);
+        }
+    }
+}
+
+static int run_half(struct kernel *kernel, struct op_call *call, struct err *err)
+{
+    (void)err;
+    affine_pixels((const struct affine *)kernel, call->in[0]->data, call->out[0]->data);
+    return 0;
 }
 
 static int run(struct kernel *kernel, struct op_call *call, struct err *err)
@@ -130,19 +157,25 @@ int fast_make_affine(const struct graph *graph, const struct node *node,
 {
     const struct value *x = &graph->values[node->in[0]];
     const struct tensor *shape = &x->shape;
-    if (shape->rank < 2 || x->layout == LAYOUT_LAST
+    const bool half = shape->type == TENSOR_BF16;
+    if (shape->rank < 2 || (x->layout == LAYOUT_LAST) != half
+        || (!half && shape->type != TENSOR_F32)
+        || graph->values[node->out[0]].shape.type != shape->type
         || x->layout != graph->values[node->out[0]].layout)
         return 0;
     struct affine *k = calloc(1, sizeof(*k));
     if (!k)
         return err_set(err, ERR_NOMEM, "a kernel");
-    k->base = (struct kernel){run, destroy, "affine"};
+    k->base = (struct kernel){half ? run_half : run, destroy, "affine"};
     k->prelu = strcmp(node->op->name, "PRelu") == 0;
     k->blocked = x->layout == LAYOUT_BLOCKED;
     k->channels = shape->dim[1];
     const int64_t filled = (k->channels + LAYOUT_BLOCK - 1) / LAYOUT_BLOCK * LAYOUT_BLOCK;
     k->n = tensor_span(shape, 2, shape->rank);
-    k->planes = shape->dim[0] * (k->blocked ? filled / LAYOUT_BLOCK : k->channels);
+    k->x_pitch = half ? value_pitch(graph, node->in[0]) : 0;
+    k->y_pitch = half ? value_pitch(graph, node->out[0]) : 0;
+    k->planes = half ? shape->dim[0]
+                     : shape->dim[0] * (k->blocked ? filled / LAYOUT_BLOCK : k->channels);
     k->scale = calloc((size_t)filled * 2, sizeof(*k->scale));
     k->shift = k->scale ? k->scale + filled : NULL;
     const bool good = k->scale

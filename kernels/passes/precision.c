@@ -32,6 +32,19 @@ static bool is_convertible(const struct graph *graph, const struct node *node)
                || is_image(graph, node->in[0], TENSOR_BF16));
 }
 
+/** BatchNormalization as inference has it: its statistics stay in float. */
+static bool is_plain_norm(const struct graph *graph, const struct node *node)
+{
+    if (strcmp(node->op->name, "BatchNormalization") != 0 || node->opset < 9
+        || node_int(node, "training_mode", 0))
+        return false;
+    for (size_t i = 1; i < node->in_count; i++) {
+        if (node->in[i] < 0 || !graph->values[node->in[i]].constant)
+            return false;
+    }
+    return true;
+}
+
 /** An operator that passes bfloat16 on as it is given. */
 static bool is_carrier(const struct graph *graph, const struct node *node)
 {
@@ -40,6 +53,8 @@ static bool is_carrier(const struct graph *graph, const struct node *node)
     if (!node->op || node->out[0] < 0 || graph_is_output(graph, node->out[0])
         || (node->out_count > 1 && node->out[1] >= 0))
         return false;
+    if (is_plain_norm(graph, node))
+        return true;
     if (strcmp(node->op->name, "Resize") == 0 || strcmp(node->op->name, "Upsample") == 0)
         return resize_is_nearest(node); // numbers are moved
     for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
@@ -145,6 +160,8 @@ static int convert_conv(struct graph *graph, size_t *n, struct err *err)
 
 static bool all_bf16(const struct graph *graph, const struct node *node)
 {
+    if (is_plain_norm(graph, node))
+        return is_image(graph, node->in[0], TENSOR_BF16);
     for (size_t i = 0; i < node->in_count; i++) {
         if (!is_image(graph, node->in[i], TENSOR_BF16)
             || (strcmp(node->op->name, "Add") == 0
