@@ -25,6 +25,7 @@ struct osvd {
 struct bin {
     size_t f;
     double re, im, power;
+    double damping; // added to the power: l^2
 };
 
 static int by_power(const void *a, const void *b)
@@ -50,13 +51,13 @@ static void bin_measure(struct bin *bin, const float *aif, size_t nt, size_t n)
 static void bin_rows(const struct bin *bin, const struct osvd *osvd, float *forward,
                      float *inverse)
 {
-    const double n = (double)osvd->n;
+    const double n = (double)osvd->n, power = bin->power + bin->damping;
     for (size_t t = 0; t < osvd->nt; t++) {
         const double turn = 2.0 * M_PI * (double)(bin->f * t % osvd->n) / n;
         const double re = cos(turn), im = -sin(turn);
         // (re + i im) / A = (re + i im) conj(A) / |A|^2
-        forward[2 * t] = (float)((re * bin->re + im * bin->im) / bin->power);
-        forward[2 * t + 1] = (float)((im * bin->re - re * bin->im) / bin->power);
+        forward[2 * t] = (float)((re * bin->re + im * bin->im) / power);
+        forward[2 * t + 1] = (float)((im * bin->re - re * bin->im) / power);
     }
     const double weight =
         (bin->f == 0 || 2 * bin->f == osvd->n ? 1.0 : 2.0) / (n * osvd->dt_s);
@@ -82,6 +83,17 @@ static void count_kept(struct osvd *osvd, const struct bin *bins, size_t count,
         osvd->kept[osvd->levels++] = kept;
     }
     osvd->bins = osvd->kept[0];
+}
+
+/** One level of all bins that are not next to nothing after damping. */
+static void count_damped(struct osvd *osvd, const struct bin *bins, size_t count,
+                         double least)
+{
+    size_t kept = 0;
+    while (kept < count && bins[kept].power >= least * least * bins[0].power)
+        kept++;
+    osvd->levels = 1;
+    osvd->kept[0] = osvd->bins = kept;
 }
 
 static int make_rows(struct osvd *osvd, const struct bin *bins, struct err *err)
@@ -127,7 +139,13 @@ int osvd_create(const float *aif, size_t nt, const struct osvd_options *options,
     qsort(bins, nt + 1, sizeof(*bins), by_power);
     int r = bins[0].power > 0.0 ? 0 : err_set(err, ERR_FORMAT, "an artery without area");
     if (r == 0) {
-        count_kept(osvd, bins, nt + 1, options->p_first);
+        for (size_t f = 0; f <= nt; f++)
+            bins[f].damping = options->soft * options->soft * bins[0].power;
+        // Damped, a frequency far below l is as good as cut.
+        if (options->soft > 0.0)
+            count_damped(osvd, bins, nt + 1, 0.01 * options->soft);
+        else
+            count_kept(osvd, bins, nt + 1, options->p_first);
         r = make_rows(osvd, bins, err);
     }
     free(bins);

@@ -13,6 +13,10 @@
  *
  *     OI = 1/N 1/max k sum_i |k_i - 2 k_(i-1) + k_(i-2)|   is below oi_max,  else the last.
  *
+ * With soft > 0 nothing is cut and every frequency damped instead (Tikhonov, l = soft max |A|):
+ *
+ *     k = IDFT(conj(A) C / (|A|^2 + l^2)) / dt
+ *
  * k is insensitive to delay: what comes before the artery wraps to the end of k.
  * Source: Wu et al., Magn Reson Med 50:164-174 (2003).
  */
@@ -33,6 +37,8 @@ struct osvd_options {
     double dt_s;
     double oi_max;  // 0.035; 0.095 truncates less
     double p_first; // 0.05; the level itself for cSVD, with oi_max infinite
+    double
+        soft; // 0; l over max |A| for Tikhonov: all frequencies, times |A|^2 / (|A|^2 + l^2)
     double early_s; // how far before the artery the peak of k is looked for, 5
     double late_s;  // and how far after it, 20: unbounded, noise gives 100 s
 };

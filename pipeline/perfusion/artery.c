@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const double TOP_PART = 0.03; // of the voxels within the skull are candidates
-static const float AIF_WIDTH_MAX_S = 20.0f, AIF_UNREST_MAX = 0.12f;
+static const float AIF_WIDTH_MAX_S = 35.0f, AIF_UNREST_MAX = 0.12f;
 static const float VEIN_LATER_S = 1.5f, VEIN_LATEST_S = 20.0f; // after the artery
 static const float ROUGH_LEAST = 2.5f; // a sharp bolus without noise has up to 2
 static const float VEIN_WIDTH_MAX_S = 30.0f;

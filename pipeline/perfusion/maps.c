@@ -360,10 +360,12 @@ int maps_compute(const struct cine *cine, const struct enhancement *e,
 
     auto_(maps) struct maps *maps = NULL;
     auto_(osvd) struct osvd *osvd = NULL;
+    const bool is_osvd = options->method == MAPS_OSVD;
     const struct osvd_options how = {
         .dt_s = axis->dt_s,
-        .oi_max = options->oi_max,
-        .p_first = 0.05,
+        .oi_max = is_osvd ? options->oi_max : HUGE_VAL,
+        .p_first = options->method == MAPS_CSVD ? options->level : 0.05,
+        .soft = options->method == MAPS_TIKHONOV ? options->level : 0.0,
         .early_s = options->early_s,
         .late_s = options->late_s,
     };

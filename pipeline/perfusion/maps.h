@@ -27,8 +27,14 @@ struct maps {
 };
 
 struct maps_options {
-    double kappa;     // ml/g: large- to small-vessel haematocrit over density, 0.705
-    double oi_max;    // of the deconvolution
+    double kappa;  // ml/g: large- to small-vessel haematocrit over density, 0.705
+    double oi_max; // of the deconvolution, oSVD
+    enum maps_method {
+        MAPS_OSVD,
+        MAPS_CSVD,     // all voxels cut at level
+        MAPS_TIKHONOV, // damped by level
+    } method;
+    double level;     // part of the strongest frequency; not for oSVD
     double sigma_mm;  // spatial width of the smoothing
     double radius_mm; // and how far it looks
     double

@@ -25,6 +25,7 @@ struct perfusion_options {
     struct tissue_options tissue;
     struct maps_options maps;
     struct lesion_options lesion;
+    double discordant_lag_s; // islands that peak less late are kept out; 0: none is
     struct quality_bounds quality;
 };
 
@@ -46,6 +47,7 @@ struct perfusion_job {
     uint8_t *parenchyma, *vessels; // [cine]
     struct maps *maps;
     struct lesion *lesion;
+    uint8_t *discordant; // [cine] islands of long Tmax kept out of lesion; NULL: none
     struct midline midline;
 
     /* What an analysis sets when it is not CT's. */

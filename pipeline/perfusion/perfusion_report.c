@@ -401,6 +401,11 @@ static int add_measurements(struct perfusion_job *job, struct err *err)
         r = add_ratio(job, "cbv_index", "CBV index",
                       job->lesion->hypo_cbv / job->lesion->normal_cbv,
                       (struct code){"cbv-index", "99HILUM", "CBV Index"}, err);
+    if (r == 0 && job->discordant)
+        r = add_volume(job, "discordant_volume", "Discordant Tmax, left out",
+                       volume_ml(job, is_in_mask, job->discordant),
+                       (struct code){"tmax-discordant", "99HILUM", "Discordant Tmax"}, -1,
+                       err);
     return r;
 }
 

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/err.h"
+#include "pipeline/perfusion/discordance.h"
 #include "pipeline/perfusion/perfusion_job.h"
 
 #include <stdlib.h>
@@ -100,11 +101,58 @@ static int check_sides(struct perfusion_job *job, struct err *err)
     return quality_of_sides(job->result, sides[0], sides[1], &job->options.quality, err);
 }
 
+/** Find lesions anew in parenchyma without the islands that are discordant. */
+static int leave_out(struct perfusion_job *job, size_t islands, struct err *err)
+{
+    const size_t n = cine_volume(job->cine);
+    size_t voxels = 0;
+    uint8_t *rest = malloc(n);
+    if (!rest)
+        return err_set(err, ERR_NOMEM, "a mask of %zu voxels", n);
+    for (size_t i = 0; i < n; i++) {
+        rest[i] = job->parenchyma[i] && !job->discordant[i];
+        voxels += job->discordant[i];
+    }
+    lesion_destroy(take(job->lesion));
+    int r =
+        lesion_find(job->cine, job->maps, rest, &job->options.lesion, &job->lesion, err);
+    free(rest);
+    return r < 0 ? r
+                 : quality_of_islands(job->result, islands,
+                                      (double)voxels * cine_voxel_ml(job->cine), err);
+}
+
+/** Islands of long Tmax whose curves are not late are no lesion, and told apart. */
+static int part_islands(struct perfusion_job *job, struct err *err)
+{
+    const size_t n = cine_volume(job->cine);
+    size_t islands = 0;
+    uint8_t *normal = malloc(n);
+    job->discordant = malloc(n);
+    if (!normal || !job->discordant) {
+        free(normal);
+        return err_set(err, ERR_NOMEM, "masks of %zu voxels", n);
+    }
+    for (size_t i = 0; i < n; i++)
+        normal[i] = job->parenchyma[i]
+                    && (double)job->maps->tmax[i] <= job->options.lesion.normal_tmax_s;
+    int r = discordance_find(job->cine, job->enhancement, &job->axis, job->lesion->hypo,
+                             normal, job->options.discordant_lag_s, job->discordant,
+                             &islands, err);
+    free(normal);
+    if (r == 0 && islands > 0)
+        return leave_out(job, islands, err);
+    free(take(job->discordant));
+    return r < 0 ? r : quality_of_islands(job->result, 0, 0.0, err);
+}
+
 int perfusion_stage_lesions(struct perfusion_job *job, struct err *err)
 {
     job->midline = midline_find(job->cine, job->head->inside);
     int r = lesion_find(job->cine, job->maps, job->parenchyma, &job->options.lesion,
                         &job->lesion, err);
+    if (r == 0 && job->options.discordant_lag_s > 0.0)
+        r = part_islands(job, err);
     if (r == 0 && job->lesion->normal_cbf <= 0.0)
         result_refuse(job->result, "no tissue of normal perfusion was found");
     if (r == 0)
@@ -165,4 +213,5 @@ void perfusion_job_finish(struct perfusion_job *job)
     free(job->vessels);
     maps_destroy(job->maps);
     lesion_destroy(job->lesion);
+    free(job->discordant);
 }

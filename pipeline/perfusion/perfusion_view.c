@@ -120,6 +120,7 @@ static void set_voxels(const struct perfusion_job *job, struct perfusion_view *v
     view->brain = job->head->brain;
     view->core = job->lesion->core;
     view->hypo = job->lesion->hypo;
+    view->discordant = job->discordant;
     view->vessels = job->vessels;
 }
 

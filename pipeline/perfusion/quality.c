@@ -120,8 +120,10 @@ static int check_order(struct result *result, const struct artery *artery,
                                 "no vein was found; the artery is not scaled");
     const double later_s = (double)(vof->shape.ttp_s - aif->shape.ttp_s);
     const double ratio = (double)(vof->shape.area / aif->shape.area);
-    const enum verdict v =
-        later_s <= 0.0 ? VERDICT_WARN : above(ratio, b->vof_ratio_warn, HUGE_VAL);
+    const enum verdict v = later_s <= 0.0
+                               ? VERDICT_WARN
+                               : worse(above(ratio, b->vof_ratio_warn, HUGE_VAL),
+                                       below(ratio, b->vof_ratio_least, 0.0));
     return result_add_check(
         result, "aif_vof_order", v, err,
         "vein peaks %.1f s after the artery, area %.2f times as large", later_s, ratio);
@@ -163,4 +165,15 @@ int quality_of_sides(struct result *result, size_t left, size_t right,
         all ? "%.0f %% of the hypoperfusion lies in the lesser hemisphere"
             : "no hypoperfusion (%.0f %%)",
         share);
+}
+
+int quality_of_islands(struct result *result, size_t islands, double ml, struct err *err)
+{
+    return result_add_check(
+        result, "discordant", islands > 0 ? VERDICT_WARN : VERDICT_OK, err,
+        islands > 0 ? "%zu islands of long Tmax, %.1f ml, are not late "
+                      "by their curves and left out"
+                    : "%zu islands of long Tmax contradict their curves "
+                      "(%.1f ml)",
+        islands, ml);
 }

@@ -31,6 +31,7 @@ struct quality_bounds {
     double after_peak_warn_s;                // scan left after the arterial peak, below
     double vof_end_warn_percent;             // of its peak at the end, above
     double vof_ratio_warn;                   // area of vein over artery, above
+    double vof_ratio_least;                  // and below: no vein that fills its voxels
     double noise_warn_hu;                    // of a voxel and frame, above
     const char *unit;              // of all those above that have HU: "HU", "1/s"
     double bilateral_warn_percent; // of hypoperfusion in the lesser hemisphere, above
@@ -56,5 +57,8 @@ int quality_of_artery(struct result *result, const struct artery *artery,
  */
 int quality_of_sides(struct result *result, size_t left, size_t right,
                      const struct quality_bounds *bounds, struct err *err);
+
+/** discordant: islands of long Tmax that were kept out of the lesion, of ml together. */
+int quality_of_islands(struct result *result, size_t islands, double ml, struct err *err);
 
 #endif

@@ -107,6 +107,30 @@ class CtPerfusion(unittest.TestCase):
                 self.assertEqual(run.code, perfusion.NOT_WANTED)
                 self.assertIn(f'ct_perfusion does not apply: CT taken at most {times} at a position', run.said)
 
+    def test_each_check_warns_of_its_own_fault_and_of_no_other(self):
+        faults = {  # options of the phantom -> the checks that warn
+            'none': ({}, set()),
+            'motion': ({'motion': 4}, {'motion'}),
+            'baseline': ({'delay': 0}, {'baseline'}),
+            'weak bolus': ({'peak': 90, 'noise': 3}, {'bolus'}),
+            'early end': ({'frames': 30}, {'truncation'}),
+            'few slices': ({'slices': 12}, {'coverage'}),
+            'noise': ({'noise': 12}, {'noise'}),
+            'wide bolus': ({'bolus_width': 3.5, 'frames': 90}, {'aif_shape'}),
+            'late bolus': ({'delay': 32, 'frames': 90}, {'aif_shape'}),
+            'no vein': ({'no_vein': True}, {'aif_vof_order'}),
+            'both sides': ({'side': 'both'}, {'bilateral'}),
+            'lost images': ({'missing': 3}, {'missing_frames'}),
+        }
+        for fault, (options, expected) in faults.items():
+            with self.subTest(fault=fault):
+                study = self.make('fault ' + fault, **{'slices': 16, 'frames': 55, 'seed': 5, **options})
+                run = self.run_on(study)
+                self.assertEqual(run.code, 0, run.said)
+                warned = {check for check, verdict in run.verdicts().items() if verdict != 'ok'}
+                self.assertEqual(warned, expected, [run.told(check) for check in warned ^ expected])
+                shutil.rmtree(study)
+
     def test_a_table_that_moves_to_and_fro_is_followed(self):
         study = self.make('shuttle', seed=1, side='left', layout='shuttle', dt=1.5, frames=32)
         self.assert_found(self.run_on(study), study)

@@ -141,6 +141,51 @@ static void tmax_follows_the_delay_and_flow_does_not(void **state)
     assert_float_equal(peak.tmax_s[15], 0.0, 0.0); // before the artery: wrapped, not 98 s
 }
 
+static void damps_as_tikhonov_and_cuts_as_csvd(void **state)
+{
+    (void)state;
+    static const double SOFT = 0.15;
+    float aif[NT], curves[NT * W], residue[N * W];
+    double a[NT], c[NT], ar[N], ai[N], cr[N], ci[N];
+    fill(aif, curves);
+    for (int is_soft = 0; is_soft < 2; is_soft++) {
+        struct osvd_options options = OPTIONS;
+        options.oi_max = HUGE_VAL;
+        options.p_first = SOFT;
+        options.soft = is_soft ? SOFT : 0.0;
+        auto_(osvd) struct osvd *osvd = NULL;
+        assert_int_equal(osvd_create(aif, NT, &options, &osvd, NULL), 0);
+        float *scratch = malloc(osvd_scratch(osvd) * sizeof(*scratch));
+        struct osvd_peak peak;
+        osvd_peaks(osvd, curves, scratch, &peak, residue);
+        free(scratch);
+        double most = 0.0;
+        for (int t = 0; t < NT; t++) {
+            a[t] = (double)aif[t];
+            c[t] = (double)curves[t * W + 3];
+        }
+        spectrum(a, ar, ai);
+        spectrum(c, cr, ci);
+        for (int f = 0; f < N; f++)
+            most = fmax(most, hypot(ar[f], ai[f]));
+        for (int t = 0; t < N; t++) {
+            double k = 0.0;
+            for (int f = 0; f < N; f++) {
+                const double power = ar[f] * ar[f] + ai[f] * ai[f];
+                if (!is_soft && sqrt(power) < SOFT * most)
+                    continue;
+                const double below = power + (is_soft ? SOFT * SOFT * most * most : 0.0);
+                const double turn = 2.0 * M_PI * f * t / N;
+                k += ((cr[f] * ar[f] + ci[f] * ai[f]) * cos(turn)
+                      - (ci[f] * ar[f] - cr[f] * ai[f]) * sin(turn))
+                     / below / N;
+            }
+            assert_float_equal(residue[t * W + 3], k, 2e-5);
+        }
+        assert_int_equal(peak.level[3], 0);
+    }
+}
+
 static void refuses_an_artery_without_area(void **state)
 {
     (void)state;
@@ -229,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_plain_transform),
         cmocka_unit_test(tmax_follows_the_delay_and_flow_does_not),
+        cmocka_unit_test(damps_as_tikhonov_and_cuts_as_csvd),
         cmocka_unit_test(refuses_an_artery_without_area),
         cmocka_unit_test(all_osipi_curves_are_within_their_tolerance),
     };

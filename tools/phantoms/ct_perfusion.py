@@ -34,9 +34,12 @@ def zones(grid, rng, side):
     """Which part of the MCA territory a voxel lies in; wobbly ellipsoids."""
     out = np.zeros((grid.slices, grid.size, grid.size), np.uint8)
     wobble = smooth_field(rng, grid, 9.0, 9.0)
-    if side == 'none':
-        return out
-    sign = 1 if side == 'left' else -1
+    for one in {'none': (), 'both': ('left', 'right')}.get(side, (side,)):
+        paint_zones(out, grid, wobble, 1 if one == 'left' else -1)
+    return out
+
+
+def paint_zones(out, grid, wobble, sign):
     y, x = np.meshgrid(grid.axis_mm, grid.axis_mm, indexing='ij')
     middle_mm = float(np.mean(grid.z_mm))
     tall = min(1.0, grid.slices * grid.slice_mm / 80)
@@ -48,7 +51,6 @@ def zones(grid, rng, side):
         out[k][own & (far < 1.2)] = OLIGAEMIA
         out[k][own & (far < 1.0)] = PENUMBRA
         out[k][own & (near < 1.0)] = CORE
-    return out
 
 
 class Perfusion:
@@ -268,9 +270,11 @@ def make(options):
     head = Head(grid, rng)
     perfusion = Perfusion(head, rng, options.side)
     times = frame_times(options, grid)
-    peak_hu = 0.0 if options.no_bolus else 360.0
-    bolus = Bolus(times.max(), options.delay, peak_hu)
+    peak_hu = 0.0 if options.no_bolus else options.peak
+    bolus = Bolus(times.max(), options.delay, peak_hu, beta=1.9 * options.bolus_width)
     curves = Curves(head, perfusion, bolus, options.residue)
+    if options.no_vein:
+        curves.groups = curves.groups[:2]
     motion = Motion(options.frames, options.motion, rng)
     truth = write_truth(options.out / 'truth', options, grid, head, perfusion, bolus, curves, motion)
 
