@@ -11,7 +11,7 @@ static const double TOP_PART = 0.03; // of the voxels within the skull are candi
 static const float AIF_WIDTH_MAX_S = 35.0f, AIF_UNREST_MAX = 0.12f;
 static const float VEIN_LATER_S = 1.5f, VEIN_LATEST_S = 20.0f; // after the artery
 static const float ROUGH_LEAST = 2.5f; // a sharp bolus without noise has up to 2
-static const float VEIN_WIDTH_MAX_S = 30.0f;
+static const float VEIN_WIDTH_MAX_S = 45.0f;
 static const float LAST_MAX = 0.6f;  // of its peak, what a vessel may hold at the end
 static const float WASHED_S = 15.0f; // after the peak, when that is asked
 static const float BLOOD_LO_HU = -10.0f, BLOOD_HI_HU = 100.0f; // baseline of a vessel

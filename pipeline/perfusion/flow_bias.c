@@ -52,7 +52,7 @@ static double artery_at(const float *aif, size_t nt, double t)
 
 /** What a model looks like at one level. */
 struct seen {
-    double ln_seen, tmax_s, ln_gain, ln_fill;
+    double ln_seen, tmax_s, ln_gain, ln_fill, delay_s, ln_transit;
 };
 
 struct making {
@@ -60,6 +60,7 @@ struct making {
     size_t nt;
     struct osvd_options options;
     double aif_area;        // s
+    size_t late_step;       // between delays, in fine steps
     float *fine_aif, *work; // [nt FINE]
     float *curves;          // [SHAPES * DELAYS][nt][OSVD_LANES], a transit time a lane
     double area[MODELS];    // of the curves, up to the end of the scan
@@ -84,13 +85,13 @@ static void model_curve(struct making *m, int shape, size_t late, size_t lane, f
 
 static void make_models(struct making *m)
 {
-    const size_t step = (size_t)fmax(1.0, DELAY_STEP_S / m->options.dt_s * FINE);
+    m->late_step = (size_t)fmax(1.0, DELAY_STEP_S / m->options.dt_s * FINE);
     for (size_t j = 0; j < m->nt * FINE; j++)
         m->fine_aif[j] = (float)artery_at(m->aif, m->nt, ((double)j + 0.5) / FINE);
     for (size_t k = 0; k < SHAPES * DELAYS; k++) {
         float *curves = m->curves + k * m->nt * OSVD_LANES;
         for (size_t i = 0; i < TRANSITS; i++) {
-            model_curve(m, (int)(k / DELAYS), k % DELAYS * step, i, curves);
+            model_curve(m, (int)(k / DELAYS), k % DELAYS * m->late_step, i, curves);
             double area = 0.0;
             for (size_t t = 0; t < m->nt; t++)
                 area += (double)curves[t * OSVD_LANES + i] * m->options.dt_s;
@@ -124,6 +125,8 @@ static int see_models(struct making *m, int level, struct err *err)
                 .tmax_s = (double)peak.tmax_s[i],
                 .ln_gain = -log(height),
                 .ln_fill = log(transit_of(i) / area),
+                .delay_s = m->options.dt_s * (double)(k % DELAYS * m->late_step) / FINE,
+                .ln_transit = log(transit_of(i)),
             };
         }
     }
@@ -164,15 +167,19 @@ static void fill_tables(const struct making *m, int level, struct flow_bias *ret
 {
     for (size_t t = 0; t < FLOW_BIAS_TMAX; t++) {
         for (size_t s = 0; s < FLOW_BIAS_SEEN; s++) {
-            double weights = 0.0, gain = 0.0, fill = 0.0;
+            double weights = 0.0, gain = 0.0, fill = 0.0, delay = 0.0, transit = 0.0;
             for (size_t i = 0; i < MODELS; i++) {
                 const double w = m->near_seen[s][i] * m->near_tmax[t][i];
                 weights += w;
                 gain += w * m->seen[i].ln_gain;
                 fill += w * m->seen[i].ln_fill;
+                delay += w * m->seen[i].delay_s;
+                transit += w * m->seen[i].ln_transit;
             }
             ret->gain[level][t][s] = (float)(gain / weights);
             ret->fill[level][t][s] = (float)(fill / weights);
+            ret->delay[level][t][s] = (float)(delay / weights);
+            ret->transit[level][t][s] = (float)(transit / weights);
         }
     }
 }
@@ -245,5 +252,7 @@ struct flow_gain flow_bias_gain(const struct flow_bias *bias, int level, float s
     return (struct flow_gain){
         .flow = expf(between(bias->gain[level], t, u, s, v)),
         .volume = expf(between(bias->fill[level], t, u, s, v)),
+        .delay_s = between(bias->delay[level], t, u, s, v),
+        .transit_s = expf(between(bias->transit[level], t, u, s, v)),
     };
 }

@@ -9,7 +9,8 @@
  * For the artery and the scan at hand both losses are computed, not guessed: curves of known transit
  * time, delay and shape of the residue function are cut where the scan ends and deconvolved at every
  * level. What was measured of a voxel, its level, seen transit time (area over peak) and Tmax, makes
- * some of these models likely and others not; the loss is their mean, weighted so. All transit times
+ * some of these models likely and others not; the loss is their mean, weighted so; likewise
+ * the delay and the transit time that are given as fitted, marginalised over the shapes. All transit times
  * within physiological bounds are alike beforehand (flat in the logarithm), and so are delays and shapes.
  */
 #ifndef PIPELINE_PERFUSION_FLOW_BIAS_H
@@ -28,9 +29,10 @@ enum { FLOW_BIAS_SEEN = 32, FLOW_BIAS_TMAX = 21 };
 struct flow_bias {
     float seen_lo[OSVD_LEVELS],
         seen_step[OSVD_LEVELS]; // ln s: of the first entry, between entries
-    float gain[OSVD_LEVELS][FLOW_BIAS_TMAX][FLOW_BIAS_SEEN]; // ln of true flow over peak
-    float fill[OSVD_LEVELS][FLOW_BIAS_TMAX]
-              [FLOW_BIAS_SEEN]; // ln of true volume over area
+    float gain[OSVD_LEVELS][FLOW_BIAS_TMAX][FLOW_BIAS_SEEN];  // ln of true flow over peak
+    float fill[OSVD_LEVELS][FLOW_BIAS_TMAX][FLOW_BIAS_SEEN];  // ln, true volume over area
+    float delay[OSVD_LEVELS][FLOW_BIAS_TMAX][FLOW_BIAS_SEEN]; // s
+    float transit[OSVD_LEVELS][FLOW_BIAS_TMAX][FLOW_BIAS_SEEN]; // ln s
 };
 
 /**
@@ -42,9 +44,11 @@ struct flow_bias {
 int flow_bias_make(const float *aif, size_t nt, const struct osvd_options *options,
                    struct flow_bias *ret, struct err *err);
 
-/** What to multiply with to undo the losses. */
+/** What to multiply with to undo the losses, and what the models say of the voxel. */
 struct flow_gain {
     float flow, volume;
+    float delay_s;   // of the tissue behind the artery, without the offset that Tmax has
+    float transit_s; // mean transit time
 };
 
 /**

@@ -165,27 +165,39 @@ static void smooth(const struct computing *c, const struct box *b, struct scratc
 /** What is read off a slice, planes of the box; they lie in sheets that smoothing no longer needs. */
 struct reading_off {
     float *area, *peak, *tmax_s; // of each voxel: no unit, 1/s, s
-    float *level, *gain,
-        *fill; // of its truncation, and what that asks for of peak and area
+    float *level, *gain, *fill;  // of its truncation; what that asks for of peak and area
+    float *delay, *transit;      // s, fitted
 };
 
 static struct reading_off reading_off(const struct box *b, const struct scratch *s)
 {
-    const size_t plane = b->nx * b->ny;
+    const size_t plane = b->nx * b->ny; // a sheet holds five and more
     return (struct reading_off){
-        s->enhancement, s->enhancement + plane, s->enhancement + 2 * plane,
-        s->guide,       s->guide + plane,       s->guide + 2 * plane};
+        .area = s->enhancement,
+        .peak = s->enhancement + plane,
+        .tmax_s = s->enhancement + 2 * plane,
+        .level = s->enhancement + 3 * plane,
+        .gain = s->guide,
+        .fill = s->guide + plane,
+        .delay = s->guide + 2 * plane,
+        .transit = s->guide + 3 * plane,
+    };
 }
 
-static void write_voxel(const struct computing *c, size_t at, float area, float peak,
-                        float tmax_s)
+/** Write voxel v of the box to place at of the maps. */
+static void write_voxel(const struct computing *c, size_t at, const struct reading_off *r,
+                        size_t v)
 {
-    const float cbf = (float)(c->options->kappa * 6000.0) * peak;
-    const float cbv = (float)(c->options->kappa * 100.0) * area;
-    c->maps->cbf[at] = cbf;
-    c->maps->cbv[at] = fmaxf(cbv, 0.0f);
-    c->maps->mtt[at] = cbf > 0.0f && cbv > 0.0f ? fminf(60.0f * cbv / cbf, 99.0f) : 0.0f;
-    c->maps->tmax[at] = tmax_s;
+    const struct maps *maps = c->maps;
+    const float cbf = (float)(c->options->kappa * 6000.0) * r->peak[v];
+    const float cbv = fmaxf((float)(c->options->kappa * 100.0) * r->area[v], 0.0f);
+    maps->cbf[at] = cbf;
+    maps->cbv[at] = cbv;
+    maps->mtt[at] = cbf > 0.0f ? fminf(60.0f * cbv / cbf, 99.0f) : 0.0f;
+    maps->tmax[at] = r->tmax_s[v];
+    maps->delay[at] = r->delay[v];
+    maps->mtt_fit[at] = r->transit[v];
+    maps->cbf_fit[at] = r->transit[v] > 0.0f ? 60.0f * cbv / r->transit[v] : 0.0f;
 }
 
 /** Deconvolve the n voxels of the box that voxels lists, n <= OSVD_LANES. */
@@ -214,24 +226,33 @@ static void deconvolve(const struct computing *c, const struct box *b, struct sc
     }
 }
 
-/**
- * Give back what truncation and the scan's end took. The gain of one voxel is noisy, as its level and its
- * peak are; that of its surroundings is not.
- */
-static void undo_bias(const struct computing *c, const struct box *b, struct scratch *s,
-                      const uint32_t *voxels, size_t n, const struct reading_off *r)
+/** What the models say of each voxel: gains, delay and transit time. */
+static void fit(const struct computing *c, const struct box *b, const uint32_t *voxels,
+                size_t n, const struct reading_off *r)
 {
-    memset(r->gain, 0, b->nx * b->ny * sizeof(*r->gain));
-    memset(r->fill, 0, b->nx * b->ny * sizeof(*r->fill));
+    const size_t bytes = b->nx * b->ny * sizeof(float);
+    memset(r->gain, 0, bytes);
+    memset(r->fill, 0, bytes);
     for (size_t i = 0; i < n; i++) {
         const uint32_t v = voxels[i];
-        struct flow_gain gain = {1.0f, 1.0f};
+        struct flow_gain gain = {1.0f, 1.0f, 0.0f, 0.0f};
         if (r->area[v] > 0.0f && r->peak[v] > 0.0f)
             gain = flow_bias_gain(&c->bias, (int)r->level[v], r->area[v] / r->peak[v],
                                   r->tmax_s[v]);
         r->gain[v] = gain.flow;
         r->fill[v] = gain.volume;
+        r->delay[v] = gain.delay_s;
+        r->transit[v] = gain.transit_s;
     }
+}
+
+/**
+ * Give back what truncation and the scan's end took. The gain of one voxel is noisy, as its level
+ * and its peak are; that of its surroundings is not.
+ */
+static void undo_bias(const struct computing *c, const struct box *b, struct scratch *s,
+                      const uint32_t *voxels, size_t n, const struct reading_off *r)
+{
     gauss_weights(&c->gauss, s->mask, b->nx, b->ny, s->work, s->weights);
     gauss_masked(&c->gauss, s->weights, r->gain, b->nx, b->ny, b->nx, s->work, r->gain);
     gauss_masked(&c->gauss, s->weights, r->fill, b->nx, b->ny, b->nx, s->work, r->fill);
@@ -260,13 +281,13 @@ static int compute_slice(void *ctx, size_t z, size_t worker, struct err *err)
     }
     for (size_t i = 0; i < n; i += OSVD_LANES)
         deconvolve(c, b, s, s->voxels + i, n - i < OSVD_LANES ? n - i : OSVD_LANES, &r);
+    fit(c, b, s->voxels, n, &r);
     if (c->options->is_flow_unbiased)
         undo_bias(c, b, s, s->voxels, n, &r);
     for (size_t i = 0; i < n; i++) {
         const uint32_t v = s->voxels[i];
         const size_t x = b->x + v % b->nx, y = b->y + v / b->nx;
-        write_voxel(c, (z * c->cine->ny + y) * c->cine->nx + x, r.area[v], r.peak[v],
-                    r.tmax_s[v]);
+        write_voxel(c, (z * c->cine->ny + y) * c->cine->nx + x, &r, v);
     }
     return 0;
 }
@@ -328,17 +349,24 @@ static int compute(struct computing *c, int threads, struct err *err)
     return r;
 }
 
+/** The i-th of the maps, or NULL. */
+static float **maps_each(struct maps *maps, size_t i)
+{
+    float **const all[] = {&maps->cbf,   &maps->cbv,     &maps->mtt,    &maps->tmax,
+                           &maps->delay, &maps->mtt_fit, &maps->cbf_fit};
+    return i < sizeof(all) / sizeof(*all) ? all[i] : NULL;
+}
+
 static int maps_create(size_t voxels, struct maps **ret, struct err *err)
 {
     auto_(maps) struct maps *maps = calloc(1, sizeof(*maps));
-    if (maps) {
-        maps->cbf = calloc(voxels, sizeof(float));
-        maps->cbv = calloc(voxels, sizeof(float));
-        maps->mtt = calloc(voxels, sizeof(float));
-        maps->tmax = calloc(voxels, sizeof(float));
-    }
-    if (!maps || !maps->cbf || !maps->cbv || !maps->mtt || !maps->tmax)
+    if (!maps)
         return err_set(err, ERR_NOMEM, "maps of %zu voxels", voxels);
+    for (size_t i = 0; maps_each(maps, i); i++) {
+        *maps_each(maps, i) = calloc(voxels, sizeof(float));
+        if (!*maps_each(maps, i))
+            return err_set(err, ERR_NOMEM, "maps of %zu voxels", voxels);
+    }
     *ret = take(maps);
     return 0;
 }
@@ -370,7 +398,7 @@ int maps_compute(const struct cine *cine, const struct enhancement *e,
         .late_s = options->late_s,
     };
     int r = osvd_create(aif, axis->nt, &how, &osvd, err);
-    if (r == 0 && options->is_flow_unbiased)
+    if (r == 0)
         r = flow_bias_make(aif, axis->nt, &how, &c.bias, err);
     if (r == 0)
         r = maps_create(cine_volume(cine), &maps, err);
@@ -388,9 +416,7 @@ void maps_destroy(struct maps *maps)
 {
     if (!maps)
         return;
-    free(maps->cbf);
-    free(maps->cbv);
-    free(maps->mtt);
-    free(maps->tmax);
+    for (size_t i = 0; maps_each(maps, i); i++)
+        free(*maps_each(maps, i));
     free(maps);
 }

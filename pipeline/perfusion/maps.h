@@ -8,6 +8,9 @@
  *     CBV = kappa 100 sum c / sum a    ml/100 g
  *     MTT = 60 CBV / CBF         s (central volume theorem)
  *     Tmax = argmax k            s
+ *
+ * and beside these, not used by the lesion's rules, what a fit of models makes of the same residue
+ * function: delay, s, without the offset of Tmax; MTT; and CBF = 60 CBV / MTT.
  */
 #ifndef PIPELINE_PERFUSION_MAPS_H
 #define PIPELINE_PERFUSION_MAPS_H
@@ -23,7 +26,8 @@
 struct err;
 
 struct maps {
-    float *cbf, *cbv, *mtt, *tmax; // [nz][ny][nx]; 0 off the mask
+    float *cbf, *cbv, *mtt, *tmax;    // [nz][ny][nx]; 0 off the mask
+    float *delay, *mtt_fit, *cbf_fit; // of the models that fit (flow_bias.h)
 };
 
 struct maps_options {

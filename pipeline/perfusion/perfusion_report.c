@@ -252,8 +252,28 @@ static int add_maps(struct perfusion_job *job, struct err *err)
           .unit = SECONDS,
           .window_hi = 12.0f},
          &job->maps->tmax},
+        {{.name = "delay",
+          .label = "Delay, fitted",
+          .quantity = {"delay", "99HILUM", "Delay of the tissue behind the artery"},
+          .unit = SECONDS,
+          .window_hi = 10.0f},
+         &job->maps->delay},
+        {{.name = "mtt_fit",
+          .label = "Transit Time, fitted",
+          .quantity = {"113052", "DCM", "Mean Transit Time"},
+          .unit = SECONDS,
+          .window_hi = 16.0f},
+         &job->maps->mtt_fit},
+        {{.name = "cbf_fit",
+          .label = "Flow, fitted",
+          .quantity = {"113055", "DCM", "Regional Cerebral Blood Flow"},
+          .unit = CBF_UNIT,
+          .window_hi = 80.0f},
+         &job->maps->cbf_fit},
     };
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+    // The relative flow of MR is given once: fitted, it would be on another scale.
+    const size_t count = sizeof(all) / sizeof(*all) - job->is_relative;
+    for (size_t i = 0; i < count; i++) {
         struct result_map *map = map_list_add(&job->result->maps);
         if (!map)
             return err_set(err, ERR_NOMEM, "a map");

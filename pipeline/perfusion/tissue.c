@@ -69,5 +69,6 @@ void tissue_drop_vessels(const struct cine *cine, const struct tissue_options *o
         parenchyma[i] = 0;
         vessels[i] = 1;
         maps->cbf[i] = maps->cbv[i] = maps->mtt[i] = maps->tmax[i] = 0.0f;
+        maps->delay[i] = maps->mtt_fit[i] = maps->cbf_fit[i] = 0.0f;
     }
 }

@@ -59,10 +59,11 @@ static struct flow_gain corrected(int shape, double mtt_s, double delay_s, size_
         aif_area += (double)aif[t];
         area += (double)curves[t * W];
     }
-    *ret_raw = (struct flow_gain){peak.k_max[0], (float)(area / aif_area)};
+    *ret_raw = (struct flow_gain){peak.k_max[0], (float)(area / aif_area), 0.0f, 0.0f};
     const struct flow_gain gain = flow_bias_gain(
         &bias, peak.level[0], ret_raw->volume / peak.k_max[0], peak.tmax_s[0]);
-    return (struct flow_gain){gain.flow * ret_raw->flow, gain.volume * ret_raw->volume};
+    return (struct flow_gain){gain.flow * ret_raw->flow, gain.volume * ret_raw->volume,
+                              gain.delay_s, gain.transit_s};
 }
 
 static void makes_the_loss_alike_for_all_transit_times(void **state)
@@ -84,6 +85,26 @@ static void makes_the_loss_alike_for_all_transit_times(void **state)
         assert_true(fabs(ln[1]) < 0.2);
     }
     assert_true(hi[1] - lo[1] < 0.6 * (hi[0] - lo[0]));
+}
+
+static void fits_delay_and_transit_time_whatever_the_shape(void **state)
+{
+    (void)state;
+    static const struct {
+        double mtt_s, delay_s;
+    } cases[] = {{4.0, 0.5}, {9.0, 4.8}, {11.0, 6.5}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        double delay_s = 0.0, ln_transit = 0.0;
+        for (int shape = 0; shape < 3; shape++) {
+            struct flow_gain seen;
+            const struct flow_gain got =
+                corrected(shape, cases[i].mtt_s, cases[i].delay_s, NT, &seen);
+            delay_s += (double)got.delay_s / 3.0;
+            ln_transit += log((double)got.transit_s) / 3.0;
+        }
+        assert_true(fabs(delay_s - cases[i].delay_s) < 1.5);
+        assert_true(fabs(ln_transit - log(cases[i].mtt_s)) < 0.25);
+    }
 }
 
 static void gives_back_what_the_end_of_the_scan_cuts_off(void **state)
@@ -134,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_the_loss_alike_for_all_transit_times),
+        cmocka_unit_test(fits_delay_and_transit_time_whatever_the_shape),
         cmocka_unit_test(gives_back_what_the_end_of_the_scan_cuts_off),
         cmocka_unit_test(leaves_a_whole_scan_alone_and_gives_less_the_longer_the_transit),
     };
