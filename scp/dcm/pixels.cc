@@ -4,6 +4,7 @@
 #include "scp/dcm_j2k.h"
 
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include <fcntl.h>
@@ -83,12 +84,16 @@ void rescale(const void *from, size_t count, const pixel_facts &p, double slope_
     const int shift_down = static_cast<int>(sizeof(T)) * 8 - p.bits_stored;
     const float slope = static_cast<float>(slope_);
     const float intercept = static_cast<float>(intercept_);
-    // Up and down again: drops what lies above the stored bits, and extends the sign.
-    for (size_t i = 0; i < count; i++)
-        dst[i] = static_cast<float>(
-                     static_cast<T>(static_cast<T>(stored[i] << shift_up) >> shift_down))
-                     * slope
-                 + intercept;
+    // Up (as bits without sign) and down again: drops what lies above the stored bits, and
+    // extends the sign.
+    for (size_t i = 0; i < count; i++) {
+        const auto bits = static_cast<std::make_unsigned_t<T>>(stored[i]);
+        dst[i] =
+            static_cast<float>(static_cast<T>(
+                static_cast<T>(static_cast<unsigned>(bits) << shift_up) >> shift_down))
+                * slope
+            + intercept;
+    }
 }
 
 int to_float(const void *from, size_t count, const pixel_facts &p, double slope,
