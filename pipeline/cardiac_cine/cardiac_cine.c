@@ -156,6 +156,7 @@ static void job_finish(struct sax_job *job)
     sax_outlines_destroy(job->endo);
     sax_range_destroy(job->range);
     free(job->epi);
+    free(job->right);
     result_destroy(job->result);
     free(job);
 }

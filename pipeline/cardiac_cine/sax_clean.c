@@ -233,8 +233,9 @@ void sax_clean_smooth(float *values, const bool *is_there, size_t n, float *work
 {
     static const float WEIGHTS[5] = {-3.0f / 35, 12.0f / 35, 17.0f / 35, 12.0f / 35,
                                      -3.0f / 35};
+    const float part = fminf(fmaxf(((float)n - 10.0f) / 10.0f, 0.0f), 1.0f);
     memcpy(work, values, n * sizeof(*values));
-    for (size_t t = 0; t < n && n >= 8; t++) {
+    for (size_t t = 0; t < n && part > 0.0f; t++) {
         float sum = 0.0f;
         bool is_whole = true;
         for (size_t k = 0; k < 5; k++) {
@@ -243,7 +244,7 @@ void sax_clean_smooth(float *values, const bool *is_there, size_t n, float *work
             sum += WEIGHTS[k] * work[at];
         }
         if (is_whole)
-            values[t] = sum;
+            values[t] += part * (sum - values[t]);
     }
 }
 

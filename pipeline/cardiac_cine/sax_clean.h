@@ -54,7 +54,8 @@ struct sax_outline *sax_outlines_at(const struct sax_outlines *outlines, size_t 
 
 /**
  * Smooth n values of a cycle, each with its neighbours as the parabola through five fits them
- * (Savitzky and Golay, Anal Chem 36:1627, 1964): the extremes keep their height.
+ * (Savitzky and Golay, Anal Chem 36:1627, 1964): the extremes keep their height. With fewer than
+ * 20 phases a systole is too short for that: less is smoothed, with 10 and fewer nothing.
  * is_there: [n] values that are not there are not touched and not looked at. work: [n].
  */
 void sax_clean_smooth(float *values, const bool *is_there, size_t n, float *work);

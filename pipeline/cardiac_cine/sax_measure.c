@@ -1,6 +1,7 @@
 /* sax_measure: from outlines to numbers: epicardium, mass, ejection fraction, output. */
 #include "base/err.h"
 #include "pipeline/cardiac_cine/sax_job.h"
+#include "pipeline/cardiac_cine/sax_right.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +12,16 @@ struct sax_plane sax_job_plane(const struct sax_job *job)
 {
     const struct sax_images *i = job->images;
     return (struct sax_plane){i->nx, i->ny, {i->spacing_mm[0], i->spacing_mm[1]}};
+}
+
+int sax_measure_epi(const struct sax_job *job, double usual_mm, size_t z, size_t t,
+                    struct sax_outline *ret, struct err *err)
+{
+    struct sax_level level;
+    const int r = sax_wall_level(job->images, job->endo, z, t, &level, err);
+    return r < 0 ? r
+                 : sax_wall_trace(job->images, job->endo, &job->levels, level.blood,
+                                  usual_mm, z, t, ret, err);
 }
 
 /** Trace all slices that count at that time; *ret_mm: mean thickness, NAN without any. */
@@ -24,11 +35,7 @@ static int trace_time(struct sax_job *job, int time, double usual_mm, double *re
         *epi = (struct sax_outline){0};
         if (!sax_job_counts(job, time, z))
             continue;
-        struct sax_level level;
-        int r = sax_wall_level(job->images, job->endo, z, t, &level, err);
-        if (r == 0)
-            r = sax_wall_trace(job->images, job->endo, &job->levels, level.blood,
-                               usual_mm, z, t, epi, err);
+        const int r = sax_measure_epi(job, usual_mm, z, t, epi, err);
         if (r < 0)
             return r;
         if (epi->is_there) {
@@ -72,6 +79,37 @@ static double body_surface_m2(const struct series *series)
     return sqrt(100.0 * m * kg / 3600.0);
 }
 
+/** The right ventricle on the slices that count, and its volumes. */
+static int measure_right(struct sax_job *job, struct err *err)
+{
+    const struct sax_plane plane = sax_job_plane(job);
+    const size_t area = plane.nx * plane.ny, nz = job->range->nz;
+    struct sax_numbers *n = &job->numbers;
+    double *const volume[SAX_TIMES] = {&n->rv_edv_ml, &n->rv_esv_ml};
+    n->rv_edv_ml = n->rv_esv_ml = n->rv_sv_ml = n->rv_ef_percent = (double)NAN;
+    if (!job->probabilities->of[SAX_RIGHT])
+        return 0;
+    job->right = calloc(SAX_TIMES * nz * area, 1);
+    if (!job->right)
+        return err_set(err, ERR_NOMEM, "masks of the right ventricle");
+    int r = 0;
+    for (int time = 0; time < SAX_TIMES; time++) {
+        *volume[time] = 0.0;
+        for (size_t z = 0; r == 0 && z < nz; z++) {
+            size_t pixels = 0;
+            if (sax_job_counts(job, time, z))
+                r = sax_right_mark(
+                    job->probabilities, &plane, z, sax_job_phase(job, time),
+                    job->right + ((size_t)time * nz + z) * area, &pixels, err);
+            *volume[time] += (double)pixels * plane.spacing_mm[0] * plane.spacing_mm[1]
+                             * job->stack->step_mm[z] / 1000.0;
+        }
+    }
+    n->rv_sv_ml = n->rv_edv_ml - n->rv_esv_ml;
+    n->rv_ef_percent = 100.0 * n->rv_sv_ml / n->rv_edv_ml;
+    return r;
+}
+
 static void set_numbers(struct sax_job *job, double wall)
 {
     struct sax_numbers *n = &job->numbers;
@@ -88,7 +126,6 @@ static void set_numbers(struct sax_job *job, double wall)
     n->ed_phase = (double)range->ed;
     n->es_phase = (double)range->es;
     n->rates = sax_rates_of(range->volume_ml, range->nt, rr_ms, range->ed, range->es);
-    n->rv_edv_ml = n->rv_esv_ml = n->rv_ef_percent = (double)NAN;
 }
 
 int sax_measure(struct sax_job *job, struct err *err)
@@ -108,5 +145,5 @@ int sax_measure(struct sax_job *job, struct err *err)
         r = wall_ml(job, SAX_ED, &wall, err);
     if (r == 0)
         set_numbers(job, wall);
-    return r;
+    return r == 0 ? measure_right(job, err) : r;
 }

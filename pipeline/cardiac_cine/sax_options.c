@@ -3,7 +3,7 @@
 const struct pipeline_option_def SAX_OPTIONS[] = {
     {"edge_px", "px",
      "how far a network trained on every pixel that a contour touches draws outside it",
-     0.72, 0, 1.5},
+     0.78, 0, 1.5},
     {"all_phases", "", "1: the segmentation holds every phase; 0: ED and ES", 0, 0, 1},
     {"near_mm", "mm", "parts farther from the heart's axis are not the ventricle", 40, 5,
      100},

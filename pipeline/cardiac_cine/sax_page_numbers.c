@@ -29,9 +29,9 @@ static void draw_card(const struct sax_job *job, struct page *page, struct page_
     if (isfinite(value))
         snprintf(text, sizeof(text), "%.0f", value);
     const double used =
-        page_text(page, (struct page_rect){rect.x + 14, rect.y + 32, rect.w - 62, 66},
-                  page_style_bold(44, SAX_TEXT_RGB, PAGE_LEFT), text);
-    page_text(page, (struct page_rect){rect.x + 14 + used + 8, rect.y + 58, 44, 30},
+        page_text(page, (struct page_rect){rect.x + 14, rect.y + 32, rect.w - 20, 66},
+                  page_style_bold(34, SAX_TEXT_RGB, PAGE_LEFT), text);
+    page_text(page, (struct page_rect){rect.x + 14 + used + 6, rect.y + 58, 44, 30},
               page_style_plain(20, SAX_DIM_RGB, PAGE_LEFT), unit);
 }
 
@@ -64,31 +64,31 @@ static const char *format(double value, int digits, char ret[32])
     return ret;
 }
 
-/** "103-229", or of both sexes when the patient's is not known: "103-229 / 83-165". */
-static void format_normal(const struct sax_job *job, const char *name, char ret[48])
+/** "103-229" of that sex, or "". */
+static void format_normal(const char *name, bool is_woman, char ret[48])
 {
     const struct sax_normal *normal = name ? sax_normal_of(name) : NULL;
+    double range[2];
     ret[0] = '\0';
     if (!normal)
         return;
+    sax_normal_range(normal, is_woman, range);
+    snprintf(ret, 48, "%.0f-%.0f", range[0], range[1]);
+}
+
+/** 'M', 'F', or 0 where it is not known. */
+static char sex_of(const struct sax_job *job)
+{
     const char sex = job->in->series->patient_sex[0];
-    double men[2], women[2];
-    sax_normal_range(normal, false, men);
-    sax_normal_range(normal, true, women);
-    if (sex == 'M')
-        snprintf(ret, 48, "%.0f-%.0f", men[0], men[1]);
-    else if (sex == 'F')
-        snprintf(ret, 48, "%.0f-%.0f", women[0], women[1]);
-    else
-        snprintf(ret, 48, "%.0f-%.0f/%.0f-%.0f", men[0], men[1], women[0], women[1]);
+    return sex == 'M' || sex == 'F' ? sex : '\0';
 }
 
 /** Whether value lies outside what is normal for the patient's sex. */
 static bool is_abnormal(const struct sax_job *job, const char *name, double value)
 {
     const struct sax_normal *normal = name ? sax_normal_of(name) : NULL;
-    const char sex = job->in->series->patient_sex[0];
-    if (!normal || !isfinite(value) || (sex != 'M' && sex != 'F'))
+    const char sex = sex_of(job);
+    if (!normal || !isfinite(value) || !sex)
         return false;
     double range[2];
     sax_normal_range(normal, sex == 'F', range);
@@ -112,9 +112,11 @@ static void draw_row(const struct sax_job *job, struct page *page, struct page_r
          format(value, row->digits, text));
     cell(page, rect, 2, is_abnormal(job, row->index_name, index) ? odd : SAX_TEXT_RGB,
          false, row->index_name ? format(index, 0, text) : "");
-    format_normal(job, row->name, text);
+    // Of a known sex as it is and by square metre; else of men and of women.
+    const char sex = sex_of(job);
+    format_normal(row->name, sex == 'F', text);
     cell(page, rect, 3, SAX_DIM_RGB, false, text);
-    format_normal(job, row->index_name, text);
+    format_normal(sex ? row->index_name : row->name, sex != 'M', text);
     cell(page, rect, 4, SAX_DIM_RGB, false, text);
 }
 
@@ -134,14 +136,11 @@ static double draw_table(const struct sax_job *job, struct page *page,
         {"Wall ED, mm", "lv_wall_ed", NULL, 1},
         {"Wall ES, mm", "lv_wall_es", NULL, 1},
     };
-    const char sex = job->in->series->patient_sex[0];
-    const char *const who = sex == 'M' ? "men" : sex == 'F' ? "women" : "men/women";
-    char text[64];
+    const char sex = sex_of(job);
     struct page_rect row = {rect.x, rect.y, rect.w, ROW_H};
     cell(page, row, 2, SAX_DIM_RGB, false, "per m\u00b2");
-    snprintf(text, sizeof(text), "normal, %s", who);
-    cell(page, row, 3, SAX_DIM_RGB, false, text);
-    cell(page, row, 4, SAX_DIM_RGB, false, "per m\u00b2");
+    cell(page, row, 3, SAX_DIM_RGB, false, sex == 'F' ? "normal women" : "normal men");
+    cell(page, row, 4, SAX_DIM_RGB, false, sex ? "per m\u00b2" : "women");
     for (size_t i = 0; i < sizeof(ROWS) / sizeof(*ROWS); i++) {
         if (!isfinite(measured(job, ROWS[i].name)))
             continue;

@@ -124,7 +124,7 @@ static void make_curve(const struct ranging *r, double *steady)
 
 /* ---- slices ---- */
 
-/** Whether basal slice z, whose apical neighbour counts, is the ventricle's at end diastole. */
+/** Whether basal slice z looks like the ventricle's at end diastole. */
 static bool counts_at_ed(const struct ranging *r, size_t z)
 {
     const struct sax_range *range = r->range;
@@ -163,14 +163,19 @@ static void choose_slices(const struct ranging *r)
             use->at_es = use->at_ed && is_there(r, z, range->es);
         }
     }
-    bool at_ed = true, at_es = true;
-    for (size_t z = middle; z-- > 0;) {
-        struct sax_use *use = &range->slices[z];
-        at_ed = at_ed && counts_at_ed(r, z);
-        at_es = at_es && at_ed && is_there(r, z, range->es)
-                && use->share_es >= r->options->share_es;
-        use->at_ed = at_ed;
-        use->at_es = at_es;
+    // The most basal slice that passes; one between that fails (fat, a bright septum) counts too.
+    size_t top_ed = middle, top_es = middle;
+    for (size_t z = middle; z-- > 0 && is_there(r, z, range->ed);) {
+        if (counts_at_ed(r, z))
+            top_ed = z;
+    }
+    for (size_t z = middle; z-- > top_ed && is_there(r, z, range->es);) {
+        if (range->slices[z].share_es >= r->options->share_es)
+            top_es = z;
+    }
+    for (size_t z = 0; z < middle; z++) {
+        range->slices[z].at_ed = z >= top_ed;
+        range->slices[z].at_es = z >= top_es;
     }
     range->used_ed = range->used_es = 0;
     for (size_t z = 0; z < range->nz; z++) {

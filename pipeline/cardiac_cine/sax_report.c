@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct code ANATOMY = {"91723000", "SCT", "Anatomical Structure"};
-static const struct code HEART = {"80891009", "SCT", "Heart"};
 static const struct code INDEXED = {"bsa-indexed", "99HILUM",
                                     "Indexed to body surface area"};
 
@@ -35,103 +33,6 @@ static const struct code INDEXED = {"bsa-indexed", "99HILUM",
     {                                                \
         "122620", "DCM", "Papillary Muscle Excluded" \
     }
-
-/* Segments in the order of the SEG. */
-enum { CAVITY_ED, CAVITY_ES, WALL_ED, WALL_ES };
-
-/* ---- segments ---- */
-
-static int add_segment(struct sax_job *job, const struct result_segment *model, size_t t,
-                       struct result_segment **ret, struct err *err)
-{
-    const struct grid *grid = job->stack->grid;
-    struct result_segment *s = segment_list_add(&job->result->segments);
-    if (!s)
-        return err_set(err, ERR_NOMEM, "a segment");
-    *s = *model;
-    s->category = ANATOMY;
-    s->anatomy = HEART;
-    s->mask = calloc(grid_voxels(grid), 1);
-    s->source_frames = calloc(grid->nz, sizeof(*s->source_frames));
-    if (!s->mask || !s->source_frames)
-        return err_set(err, ERR_NOMEM, "a segment");
-    for (size_t z = 0; z < grid->nz; z++)
-        s->source_frames[z] = job->stack->frames[z * job->stack->nt + t];
-    *ret = s;
-    return 0;
-}
-
-static size_t count_ones(const uint8_t *mask, size_t n)
-{
-    size_t ones = 0;
-    for (size_t i = 0; i < n; i++)
-        ones += mask[i];
-    return ones;
-}
-
-static int add_cavity(struct sax_job *job, const struct result_segment *model, int time,
-                      struct err *err)
-{
-    const struct sax_plane plane = sax_job_plane(job);
-    struct result_segment *s = NULL;
-    const size_t t = sax_job_phase(job, time), area = plane.nx * plane.ny;
-    const int r = add_segment(job, model, t, &s, err);
-    for (size_t z = 0; r == 0 && z < job->range->nz; z++) {
-        if (sax_job_counts(job, time, z))
-            s->voxels += sax_outline_fill(sax_outlines_at(job->endo, z, t), &plane, 1,
-                                          s->mask + z * area);
-    }
-    return r;
-}
-
-static int add_wall(struct sax_job *job, const struct result_segment *model, int time,
-                    struct err *err)
-{
-    const struct sax_plane plane = sax_job_plane(job);
-    struct result_segment *s = NULL;
-    const size_t t = sax_job_phase(job, time), area = plane.nx * plane.ny;
-    const int r = add_segment(job, model, t, &s, err);
-    for (size_t z = 0; r == 0 && z < job->range->nz; z++) {
-        const struct sax_outline *epi = &job->epi[(size_t)time * job->range->nz + z];
-        if (!epi->is_there)
-            continue;
-        sax_outline_fill(epi, &plane, 1, s->mask + z * area);
-        sax_outline_fill(sax_outlines_at(job->endo, z, t), &plane, 0, s->mask + z * area);
-    }
-    if (r == 0)
-        s->voxels = count_ones(s->mask, grid_voxels(job->stack->grid));
-    return r;
-}
-
-static int add_segments(struct sax_job *job, struct err *err)
-{
-    static const struct result_segment CAVITIES[SAX_TIMES] = {
-        {.name = "lv_cavity_ed",
-         .label = "LV cavity, end diastole",
-         .type = {"87878005", "SCT", "Left Ventricle"},
-         .rgb = {220, 20, 60}},
-        {.name = "lv_cavity_es",
-         .label = "LV cavity, end systole",
-         .type = {"87878005", "SCT", "Left Ventricle"},
-         .rgb = {255, 140, 0}},
-    };
-    static const struct result_segment WALLS[SAX_TIMES] = {
-        {.name = "lv_myocardium_ed",
-         .label = "LV myocardium, end diastole",
-         .type = {"49848007", "SCT", "Left Ventricle Myocardium"},
-         .rgb = {60, 179, 113}},
-        {.name = "lv_myocardium_es",
-         .label = "LV myocardium, end systole",
-         .type = {"49848007", "SCT", "Left Ventricle Myocardium"},
-         .rgb = {70, 130, 180}},
-    };
-    int r = 0;
-    for (int time = 0; r == 0 && time < SAX_TIMES; time++)
-        r = add_cavity(job, &CAVITIES[time], time, err);
-    for (int time = 0; r == 0 && time < SAX_TIMES; time++)
-        r = add_wall(job, &WALLS[time], time, err);
-    return r;
-}
 
 /* ---- measurements ---- */
 
@@ -171,7 +72,7 @@ static const struct quantity QUANTITIES[] = {
      {"8821-1", "LN", "Left Ventricular ED Volume"},
      ML,
      INCLUDED,
-     CAVITY_ED,
+     SAX_CAVITY_ED,
      "lv_edv_index"},
     {"lv_esv",
      "LV end-systolic volume",
@@ -180,7 +81,7 @@ static const struct quantity QUANTITIES[] = {
      {"8823-7", "LN", "Left Ventricular ES Volume"},
      ML,
      INCLUDED,
-     CAVITY_ES,
+     SAX_CAVITY_ES,
      "lv_esv_index"},
     {"lv_sv",
      "LV stroke volume",
@@ -207,7 +108,7 @@ static const struct quantity QUANTITIES[] = {
      {"18087-7", "LN", "Left Ventricle Mass"},
      GRAM,
      EXCLUDED,
-     WALL_ED,
+     SAX_WALL_ED,
      "lv_mass_index"},
     {"heart_rate",
      "Heart rate",
@@ -297,7 +198,7 @@ static const struct quantity QUANTITIES[] = {
      OWN("mean-wall-thickness", "Mean wall thickness"),
      MM,
      {0},
-     WALL_ED,
+     SAX_WALL_ED,
      NULL},
     {"lv_wall_es",
      "Mean wall thickness, end systole",
@@ -306,7 +207,38 @@ static const struct quantity QUANTITIES[] = {
      OWN("mean-wall-thickness", "Mean wall thickness"),
      MM,
      {0},
-     WALL_ES,
+     SAX_WALL_ES,
+     NULL},
+};
+
+// Where the model knows it. On the slices on which the left one counts.
+static const struct quantity RIGHT[] = {
+    {"rv_edv",
+     "RV end-diastolic volume",
+     "ml",
+     AT(rv_edv_ml),
+     {"8822-9", "LN", "Right Ventricular ED Volume"},
+     ML,
+     {0},
+     SAX_RIGHT_ED,
+     "rv_edv_index"},
+    {"rv_esv",
+     "RV end-systolic volume",
+     "ml",
+     AT(rv_esv_ml),
+     {"8824-5", "LN", "Right Ventricular ES Volume"},
+     ML,
+     {0},
+     SAX_RIGHT_ES,
+     "rv_esv_index"},
+    {"rv_ef",
+     "RV ejection fraction",
+     "%",
+     AT(rv_ef_percent),
+     {"8818-7", "LN", "Right ventricular ejection fraction by MR"},
+     PERCENT,
+     {0},
+     -1,
      NULL},
 };
 
@@ -343,16 +275,24 @@ static int add_index(struct sax_job *job, const struct quantity *q, struct err *
     return add(job, &m, value_of(job, q) / job->numbers.bsa_m2, err);
 }
 
-static int add_measurements(struct sax_job *job, struct err *err)
+static int add_all(struct sax_job *job, const struct quantity *all, size_t n,
+                   struct err *err)
 {
-    const size_t n = sizeof(QUANTITIES) / sizeof(*QUANTITIES);
     int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++)
-        r = add_plain(job, &QUANTITIES[i], err);
+        r = add_plain(job, &all[i], err);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        if (QUANTITIES[i].index_name)
-            r = add_index(job, &QUANTITIES[i], err);
+        if (all[i].index_name)
+            r = add_index(job, &all[i], err);
     }
+    return r;
+}
+
+static int add_measurements(struct sax_job *job, struct err *err)
+{
+    int r = add_all(job, QUANTITIES, sizeof(QUANTITIES) / sizeof(*QUANTITIES), err);
+    if (r == 0 && job->right)
+        r = add_all(job, RIGHT, sizeof(RIGHT) / sizeof(*RIGHT), err);
     return r;
 }
 
@@ -382,6 +322,6 @@ int sax_report(struct sax_job *job, struct err *err)
 {
     int r = set_grid(job, err);
     if (r == 0)
-        r = add_segments(job, err);
+        r = sax_segments_add(job, err);
     return r == 0 ? add_measurements(job, err) : r;
 }

@@ -89,7 +89,8 @@ void dcm::sr_tree::add_text(relation relation, const code &concept,
 void dcm::sr_tree::add_uid(relation relation, const code &concept, const std::string &uid)
 {
     DSRContentItem &item = open(relation, DSRTypes::VT_UIDRef, &concept);
-    expect(item.setStringValue(uid.c_str()), &concept);
+    // Of the source: some scanners begin a component with 0, and what names their images stands.
+    expect(item.setStringValue(uid.c_str(), OFFalse), &concept);
     close();
 }
 
@@ -117,8 +118,9 @@ void dcm::sr_tree::add_graphic(const code &concept, DSRSpatialCoordinates3DValue
                                const std::string &frame_of_reference_uid)
 {
     DSRContentItem &item = open(CONTAINS, DSRTypes::VT_SCoord3D, &concept);
-    expect(graphic.setFrameOfReferenceUID(frame_of_reference_uid.c_str()), &concept);
-    expect(item.setSpatialCoordinates3D(graphic), &concept);
+    expect(graphic.setFrameOfReferenceUID(frame_of_reference_uid.c_str(), OFFalse),
+           &concept);
+    expect(item.setSpatialCoordinates3D(graphic, OFFalse), &concept);
     close();
 }
 
