@@ -7,6 +7,7 @@
 #include "pipeline/cardiac_cine/sax_options.h"
 #include "pipeline/cardiac_cine/sax_range.h"
 #include "pipeline/cardiac_cine/sax_rates.h"
+#include "pipeline/cardiac_cine/sax_sectors.h"
 #include "pipeline/cardiac_cine/sax_stack.h"
 #include "pipeline/cardiac_cine/sax_wall.h"
 
@@ -39,6 +40,8 @@ struct sax_job {
     struct sax_outline
         *epi;       // [2][nz] at ED and at ES; not there where a slice does not count
     uint8_t *right; // [2][nz][ny][nx] of the right ventricle; NULL: the model lacks it
+    struct sax_sectors_start start;
+    struct sax_sector sectors[SAX_SECTORS];
     struct sax_numbers numbers;
 };
 

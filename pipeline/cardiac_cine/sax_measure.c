@@ -79,6 +79,62 @@ static double body_surface_m2(const struct series *series)
     return sqrt(100.0 * m * kg / 3600.0);
 }
 
+/* ---- sectors ---- */
+
+/** Where the right ventricle lies from the left one at ED, mm in the plane; false: nowhere. */
+static bool find_septum(const struct sax_job *job, double ret_mm[2])
+{
+    const struct sax_plane plane = sax_job_plane(job);
+    const size_t area = plane.nx * plane.ny;
+    double n = 0.0;
+    ret_mm[0] = ret_mm[1] = 0.0;
+    for (size_t i = 0; job->right && i < job->range->nz * area; i++) {
+        if (!job->right[i])
+            continue;
+        const struct sax_outline *o =
+            sax_outlines_at(job->endo, i / area, job->range->ed);
+        ret_mm[0] += (double)(i % area % plane.nx) * plane.spacing_mm[0] - o->x_mm;
+        ret_mm[1] += (double)(i % area / plane.nx) * plane.spacing_mm[1] - o->y_mm;
+        n += 1.0;
+    }
+    ret_mm[0] /= fmax(n, 1.0);
+    ret_mm[1] /= fmax(n, 1.0);
+    return n > 0.0;
+}
+
+/** The septum's middle where the right ventricle is known, else 12 o'clock. */
+static struct sax_sectors_start find_start(const struct sax_job *job)
+{
+    double to[2];
+    if (!find_septum(job, to))
+        return (struct sax_sectors_start){.angle = -0.5 * M_PI};
+    // A quarter turn on from the septum lies the anterior wall or, that way round, the inferior:
+    // the anterior one looks to the front and to the head.
+    const double *o = job->stack->grid->orientation;
+    const double turned[2] = {-to[1], to[0]};
+    const double front = -(turned[0] * o[1] + turned[1] * o[4]);
+    const double head = turned[0] * o[2] + turned[1] * o[5];
+    return (struct sax_sectors_start){
+        .is_aha = true, .angle = atan2(to[1], to[0]), .is_reverse = front + head < 0.0};
+}
+
+static void measure_sectors(struct sax_job *job)
+{
+    struct sax_sectors_slice slices[SAX_STACK_SLICES];
+    const size_t nz = job->range->nz;
+    size_t n = 0;
+    for (size_t z = 0; z < nz; z++) {
+        const struct sax_outline *ed = &job->epi[z], *es = &job->epi[nz + z];
+        if (ed->is_there && es->is_there)
+            slices[n++] = (struct sax_sectors_slice){
+                {sax_outlines_at(job->endo, z, job->range->ed),
+                 sax_outlines_at(job->endo, z, job->range->es)},
+                {ed, es}};
+    }
+    job->start = find_start(job);
+    sax_sectors_measure(slices, n, &job->start, job->sectors);
+}
+
 /** The right ventricle on the slices that count, and its volumes. */
 static int measure_right(struct sax_job *job, struct err *err)
 {
@@ -145,5 +201,9 @@ int sax_measure(struct sax_job *job, struct err *err)
         r = wall_ml(job, SAX_ED, &wall, err);
     if (r == 0)
         set_numbers(job, wall);
-    return r == 0 ? measure_right(job, err) : r;
+    if (r == 0)
+        r = measure_right(job, err);
+    if (r == 0)
+        measure_sectors(job);
+    return r;
 }

@@ -25,6 +25,9 @@ int sax_page_begin(const struct sax_job *job, struct page **ret, struct err *err
 void sax_page_checks(const struct sax_job *job, struct page *page, struct page_rect rect);
 /** Basal, mid-ventricular and apical slices at ED and ES with their outlines. */
 void sax_page_slices(const struct sax_job *job, struct page *page, struct page_rect rect);
+/** Thickening by sectors. */
+void sax_page_sectors(const struct sax_job *job, struct page *page,
+                      struct page_rect rect);
 /** The table of numbers with normal values. Returns where it ends. */
 double sax_page_numbers(const struct sax_job *job, struct page *page,
                         struct page_rect rect);

@@ -296,6 +296,105 @@ static int add_measurements(struct sax_job *job, struct err *err)
     return r;
 }
 
+/* ---- sectors ---- */
+
+static const struct {
+    const char *wall, *thickening;
+    struct code clock, aha; // which of them it is says how they were counted
+} SECTORS[SAX_SECTORS] = {
+    {"wall_01_ed",
+     "thickening_01",
+     {"clock-sector-1", "99HILUM", "Basal, 12 to 2 o'clock"},
+     {"aha-segment-1", "99HILUM", "Segment 1, basal anterior"}},
+    {"wall_02_ed",
+     "thickening_02",
+     {"clock-sector-2", "99HILUM", "Basal, 2 to 4 o'clock"},
+     {"aha-segment-2", "99HILUM", "Segment 2, basal anteroseptal"}},
+    {"wall_03_ed",
+     "thickening_03",
+     {"clock-sector-3", "99HILUM", "Basal, 4 to 6 o'clock"},
+     {"aha-segment-3", "99HILUM", "Segment 3, basal inferoseptal"}},
+    {"wall_04_ed",
+     "thickening_04",
+     {"clock-sector-4", "99HILUM", "Basal, 6 to 8 o'clock"},
+     {"aha-segment-4", "99HILUM", "Segment 4, basal inferior"}},
+    {"wall_05_ed",
+     "thickening_05",
+     {"clock-sector-5", "99HILUM", "Basal, 8 to 10 o'clock"},
+     {"aha-segment-5", "99HILUM", "Segment 5, basal inferolateral"}},
+    {"wall_06_ed",
+     "thickening_06",
+     {"clock-sector-6", "99HILUM", "Basal, 10 to 12 o'clock"},
+     {"aha-segment-6", "99HILUM", "Segment 6, basal anterolateral"}},
+    {"wall_07_ed",
+     "thickening_07",
+     {"clock-sector-7", "99HILUM", "Mid-ventricular, 12 to 2 o'clock"},
+     {"aha-segment-7", "99HILUM", "Segment 7, mid anterior"}},
+    {"wall_08_ed",
+     "thickening_08",
+     {"clock-sector-8", "99HILUM", "Mid-ventricular, 2 to 4 o'clock"},
+     {"aha-segment-8", "99HILUM", "Segment 8, mid anteroseptal"}},
+    {"wall_09_ed",
+     "thickening_09",
+     {"clock-sector-9", "99HILUM", "Mid-ventricular, 4 to 6 o'clock"},
+     {"aha-segment-9", "99HILUM", "Segment 9, mid inferoseptal"}},
+    {"wall_10_ed",
+     "thickening_10",
+     {"clock-sector-10", "99HILUM", "Mid-ventricular, 6 to 8 o'clock"},
+     {"aha-segment-10", "99HILUM", "Segment 10, mid inferior"}},
+    {"wall_11_ed",
+     "thickening_11",
+     {"clock-sector-11", "99HILUM", "Mid-ventricular, 8 to 10 o'clock"},
+     {"aha-segment-11", "99HILUM", "Segment 11, mid inferolateral"}},
+    {"wall_12_ed",
+     "thickening_12",
+     {"clock-sector-12", "99HILUM", "Mid-ventricular, 10 to 12 o'clock"},
+     {"aha-segment-12", "99HILUM", "Segment 12, mid anterolateral"}},
+    {"wall_13_ed",
+     "thickening_13",
+     {"clock-sector-13", "99HILUM", "Apical, 12 to 3 o'clock"},
+     {"aha-segment-13", "99HILUM", "Segment 13, apical anterior"}},
+    {"wall_14_ed",
+     "thickening_14",
+     {"clock-sector-14", "99HILUM", "Apical, 3 to 6 o'clock"},
+     {"aha-segment-14", "99HILUM", "Segment 14, apical septal"}},
+    {"wall_15_ed",
+     "thickening_15",
+     {"clock-sector-15", "99HILUM", "Apical, 6 to 9 o'clock"},
+     {"aha-segment-15", "99HILUM", "Segment 15, apical inferior"}},
+    {"wall_16_ed",
+     "thickening_16",
+     {"clock-sector-16", "99HILUM", "Apical, 9 to 12 o'clock"},
+     {"aha-segment-16", "99HILUM", "Segment 16, apical lateral"}},
+};
+
+static int add_sectors(struct sax_job *job, struct err *err)
+{
+    static const struct code THICKNESS = OWN("wall-thickness-ed", "Wall thickness, ED");
+    static const struct code THICKENING =
+        OWN("wall-thickening", "Systolic wall thickening");
+    static const struct code IN_MM = MM, IN_PERCENT = PERCENT;
+    int r = 0;
+    for (size_t k = 0; r == 0 && k < SAX_SECTORS; k++) {
+        const struct code where = job->start.is_aha ? SECTORS[k].aha : SECTORS[k].clock;
+        struct result_measurement m = {.name = SECTORS[k].wall,
+                                       .label = where.meaning,
+                                       .unit = "mm",
+                                       .concept = THICKNESS,
+                                       .ucum = IN_MM,
+                                       .modifier = where,
+                                       .segment = SAX_WALL_ED};
+        r = add(job, &m, job->sectors[k].ed_mm, err);
+        m.name = SECTORS[k].thickening;
+        m.unit = "%";
+        m.concept = THICKENING;
+        m.ucum = IN_PERCENT;
+        if (r == 0)
+            r = add(job, &m, job->sectors[k].thickening_percent, err);
+    }
+    return r;
+}
+
 /* ---- grid ---- */
 
 /** The grid of the segments, and which frames show each slice: those of end diastole. */
@@ -323,5 +422,7 @@ int sax_report(struct sax_job *job, struct err *err)
     int r = set_grid(job, err);
     if (r == 0)
         r = sax_segments_add(job, err);
-    return r == 0 ? add_measurements(job, err) : r;
+    if (r == 0)
+        r = add_measurements(job, err);
+    return r == 0 ? add_sectors(job, err) : r;
 }

@@ -11,6 +11,7 @@
 #define LEFT_W  972.0
 #define GAP     22.0
 #define CHART_H 330.0
+#define RINGS_W 306.0
 
 /* ---- the curve ---- */
 
@@ -64,8 +65,12 @@ static int draw_summary(const struct sax_job *job, struct page *page, struct err
     const struct page_rect panel = {x, SAX_TOP, SAX_PAGE_WIDTH - SAX_MARGIN - x, 0};
     const double y = sax_page_numbers(job, page, panel);
     sax_page_checks(job, page, (struct page_rect){x, y, panel.w, SAX_BOTTOM - y});
-    return draw_curve(job, page, (struct page_rect){SAX_MARGIN, chart_y, LEFT_W, CHART_H},
-                      err);
+    sax_page_sectors(
+        job, page,
+        (struct page_rect){SAX_MARGIN + LEFT_W - RINGS_W, chart_y, RINGS_W, CHART_H});
+    return draw_curve(
+        job, page,
+        (struct page_rect){SAX_MARGIN, chart_y, LEFT_W - RINGS_W - GAP, CHART_H}, err);
 }
 
 static void draw_refusal(const struct sax_job *job, struct page *page)
