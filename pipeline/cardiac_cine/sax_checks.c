@@ -115,12 +115,15 @@ int sax_check_outlines(struct sax_job *job, struct err *err)
     for (size_t i = 0; i < job->endo->nz * job->endo->nt; i++)
         there += job->endo->items[i].is_there;
     const double share = 100.0 * (double)job->endo->made_up / (double)there;
-    int r = conclude(
-        job->result,
-        result_add_check(
-            job->result, "outlines", above(share, o->made_up_warn, o->made_up_fail), err,
-            "%zu outlines, %zu of them made up from their neighbours in time", there,
-            job->endo->made_up));
+    const enum verdict followed = above(share, o->made_up_warn, o->made_up_fail);
+    int r =
+        conclude(job->result,
+                 result_add_check(
+                     job->result, "outlines", followed, err,
+                     "%s%zu outlines, %zu of them made up from their "
+                     "neighbours in time",
+                     followed == VERDICT_FAIL ? "no heart that can be followed: " : "",
+                     there, job->endo->made_up));
     if (r < 0)
         return r;
     const struct sax_levels *l = &job->levels;
