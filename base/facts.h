@@ -80,6 +80,7 @@ struct instance_facts {
     char image_type[FACTS_TEXT], contrast_agent[FACTS_TEXT], kernel[FACTS_TEXT];
     int series_number;
     double echo_time_ms;
+    double b_value; // DiffusionBValue, or as Siemens' SequenceName tells it; s/mm2
     struct pixel_facts pixels;
     struct plane_facts plane;
     struct stack_facts stack;

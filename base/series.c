@@ -6,7 +6,7 @@
 int series_read_frame(const struct series *series, size_t frame, float *dst,
                       struct err *err)
 {
-    assert(frame < series->frame_count);
+    assert(frame < series->frame_count || frame < series->all_count);
     return series->read(series, frame, dst, err);
 }
 

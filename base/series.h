@@ -19,12 +19,22 @@ extern "C" {
 
 struct err;
 
+/** What a frame is, beside an image. */
+enum frame_kind {
+    FRAME_PLAIN,
+    FRAME_DIFFUSION, // diffusion weighted MR; b_value says how much
+    FRAME_ADC,       // a map of the apparent diffusion coefficient, in the scanner's unit
+};
+
 struct series_frame {
     struct plane_facts plane; // LPS mm
     struct time_facts time;
     int series;              // which of series_uids it came from
     char sop_uid[FACTS_UID]; // of the instance that holds it
     char sop_class[FACTS_UID];
+    size_t nx, ny; // columns, rows of its own
+    enum frame_kind kind;
+    double echo_time_ms, b_value; // ms, s/mm2; NAN when absent
     int frame_number; // from 1 in a multi-frame instance, 0 in a single-frame one
 };
 
@@ -39,6 +49,8 @@ struct series {
     double height_m, weight_kg;   // NAN when absent
     struct series_frame *frames;  // [frame_count]
     size_t frame_count;
+    /* Diffusion images beside others follow them, of any matrix: frames[frame_count .. all_count). */
+    size_t all_count; // at least frame_count
 
     /* Set by the maker: how pixels are fetched, and how it is taken down. */
     int (*read)(const struct series *series, size_t frame, float *dst, struct err *err);
@@ -49,7 +61,8 @@ struct series {
 /**
  * Fetch frame's pixels in modality units (HU for CT): stored * slope + intercept.
  *
- * dst  float [ny][nx]
+ * frame  below all_count
+ * dst    float [ny][nx] of that frame
  *
  * Any thread, several at a time. Errors: ERR_IO, ERR_FORMAT (pixel data short or undecodable),
  * ERR_NOMEM, ERR_UNSUPPORTED (transfer syntax).

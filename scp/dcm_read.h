@@ -16,6 +16,7 @@ extern "C" {
  * classic images have one, Enhanced objects one an item of their functional groups, with place,
  * time and rescale of its own. facts and paths are [count] and are copied. Instances without
  * pixels or geometry, and those of another matrix than most frames have, are left out;
+ * diffusion images beside others are kept whatever their matrix, after the others (series.h).
  * *ret_left_out (may be NULL) counts them. Frames are read from the files when they are asked
  * for, one by one.
  *

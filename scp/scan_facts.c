@@ -40,6 +40,7 @@ enum wanted {
     CONTRAST_AGENT,
     BODY_PART,
     THICKNESS,
+    SEQUENCE_NAME,
     ECHO_TIME,
     PROTOCOL,
     TRIGGER_TIME,
@@ -47,6 +48,7 @@ enum wanted {
     HEART_RATE,
     KERNEL,
     DURATION,
+    B_VALUE,
     STUDY_UID,
     SERIES_UID,
     STUDY_ID,
@@ -105,6 +107,7 @@ static const uint32_t TAGS[WANTED] = {
     [CONTRAST_AGENT] = 0x00180010,
     [BODY_PART] = 0x00180015,
     [THICKNESS] = 0x00180050,
+    [SEQUENCE_NAME] = 0x00180024,
     [ECHO_TIME] = 0x00180081,
     [PROTOCOL] = 0x00181030,
     [TRIGGER_TIME] = 0x00181060,
@@ -112,6 +115,7 @@ static const uint32_t TAGS[WANTED] = {
     [HEART_RATE] = 0x00181088,
     [KERNEL] = 0x00181210,
     [DURATION] = 0x00189073,
+    [B_VALUE] = 0x00189087,
     [STUDY_UID] = 0x0020000d,
     [SERIES_UID] = 0x0020000e,
     [STUDY_ID] = 0x00200010,
@@ -426,6 +430,21 @@ static void fill_text(const struct scan_raw *raw, struct instance_facts *f)
     text(raw, KERNEL, f->kernel);
 }
 
+/** DiffusionBValue; without it what Siemens writes into the name of the sequence: "*ep_b1000t". */
+static double b_value(const struct scan_raw *raw)
+{
+    const double given = scan_value_f64(value_of(raw, B_VALUE));
+    char name[FACTS_CODE];
+    ASCII(raw, SEQUENCE_NAME, name);
+    const char *at = strstr(name, "ep_b");
+    if (!isnan(given) || !at || at[4] < '0' || at[4] > '9')
+        return given;
+    double b = 0.0;
+    for (at += 4; *at >= '0' && *at <= '9' && b < 1e6; at++)
+        b = 10.0 * b + (*at - '0');
+    return b;
+}
+
 int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
                    struct err *err)
 {
@@ -445,6 +464,7 @@ int scan_raw_facts(const struct scan_raw *raw, struct instance_facts *ret,
     f.echo_time_ms = decimal(raw, ECHO_TIME, (double)NAN);
     f.patient.height_m = decimal(raw, HEIGHT, (double)NAN);
     f.patient.weight_kg = decimal(raw, WEIGHT, (double)NAN);
+    f.b_value = b_value(raw);
     *ret = f;
     return 0;
 }

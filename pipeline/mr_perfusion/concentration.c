@@ -1,6 +1,7 @@
 #include "pipeline/mr_perfusion/concentration.h"
 
 #include "base/err.h"
+#include "kernels/gauss.h"
 #include "pipeline/lib/parallel.h"
 
 #include <math.h>
@@ -156,6 +157,49 @@ int concentration_make(struct cine *cine, const uint8_t *brain,
     const int r = make(&m, threads, err);
     if (r == 0)
         *ret = take(c);
+    return r;
+}
+
+struct blurring {
+    struct cine *cine;
+    const struct concentration *c;
+    double echo_s;
+    struct gauss gauss;
+    size_t stride; // floats a thread: two planes and scratch
+    float *work;
+};
+
+static int blur_slice(void *ctx, size_t z, size_t worker, struct err *err)
+{
+    (void)err;
+    const struct blurring *b = ctx;
+    const struct cine *cine = b->cine;
+    const size_t n = cine_plane(cine);
+    const float *s0 = b->c->s0 + z * n, echo = (float)b->echo_s;
+    float *wide = b->work + worker * b->stride, *signal = wide + n, *scratch = signal + n;
+    gauss_blur(&b->gauss, s0, cine->nx, cine->ny, cine->nx, scratch, wide);
+    for (size_t t = 0; t < cine->nt; t++) {
+        float *frame = cine_frame(cine, z, t);
+        for (size_t i = 0; i < n; i++)
+            signal[i] = s0[i] * expf(-echo * frame[i]);
+        gauss_blur(&b->gauss, signal, cine->nx, cine->ny, cine->nx, scratch, signal);
+        for (size_t i = 0; i < n; i++)
+            frame[i] = signal[i] > 0.0f ? logf(wide[i] / signal[i]) / echo : 0.0f;
+    }
+    return 0;
+}
+
+int concentration_blur(struct cine *cine, const struct concentration *c, double echo_s,
+                       double sigma_mm, int threads, struct err *err)
+{
+    struct blurring b = {.cine = cine, .c = c, .echo_s = echo_s};
+    gauss_init(&b.gauss, sigma_mm / cine->spacing_mm[0], sigma_mm / cine->spacing_mm[1]);
+    b.stride = 2 * cine_plane(cine) + gauss_scratch(&b.gauss, cine->nx, cine->ny);
+    b.work = malloc((threads < 1 ? 1 : (size_t)threads) * b.stride * sizeof(*b.work));
+    if (!b.work)
+        return err_set(err, ERR_NOMEM, "planes to blur");
+    const int r = parallel_for(threads, cine->nz, blur_slice, &b, err);
+    free(b.work);
     return r;
 }
 

@@ -47,6 +47,18 @@ size_t concentration_unsteady(const struct cine *cine, const uint8_t *brain);
 int concentration_make(struct cine *cine, const uint8_t *brain,
                        const struct concentration_options *options, int threads,
                        struct concentration **ret, struct err *err);
+/**
+ * Make concentrations those of signals blurred in the plane, sigma_mm:
+ *
+ *     c := -1/TE ln(G * (S0 exp(-TE c)) / G * S0)
+ *
+ * Frames that were moved back are blurred each in its own way, by the scanner and by resampling,
+ * and where CSF meets tissue a little blur changes the signal more than contrast does. After a wider
+ * blur all have the same resolution. Errors: ERR_NOMEM
+ */
+int concentration_blur(struct cine *cine, const struct concentration *c, double echo_s,
+                       double sigma_mm, int threads, struct err *err);
+
 /** Free concentration; NULL is allowed. */
 void concentration_destroy(struct concentration *c);
 

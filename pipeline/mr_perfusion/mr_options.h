@@ -9,8 +9,10 @@ extern const struct pipeline_option_def MR_OPTIONS[]; // ended by name NULL
 
 /** What only MR has. */
 struct mr_options {
-    double echo_min_ms;    // refused below: no T2* weighting
-    double saturated_part; // of S0
+    double echo_min_ms;        // refused below: no T2* weighting
+    double saturated_part;     // of S0
+    double core_adc;           // 1e-6 mm2/s: less is core
+    double cover_warn_percent; // of the brain, that diffusion covers, below
     struct mr_tissue_options tissue;
 };
 

@@ -6,6 +6,7 @@
  */
 #include "base/err.h"
 #include "pipeline/mr_perfusion/concentration.h"
+#include "pipeline/mr_perfusion/diffusion.h"
 #include "pipeline/mr_perfusion/mr_brain.h"
 #include "pipeline/mr_perfusion/mr_options.h"
 #include "pipeline/mr_perfusion/mr_tissue.h"
@@ -18,9 +19,11 @@
 #include <string.h>
 
 static const size_t REFERENCE_FRAMES = 3; // motion is measured against their mean
+static const double MOVED_BLUR_MM = 1.2;  // sigma, once frames were moved back
 static const float AIR_PART = 0.2f;       // of the brain's median signal: less is air
 
-static const struct code BRAIN_MRI = {"24590-2", "LN", "Brain MRI"};
+// Of CID 100; it has no code for MR perfusion.
+static const struct code MULTIPARAMETRIC = {"126020", "DCM", "Multiparametric MRI"};
 static const struct code HEAD = {"69536005", "SCT", "Head"};
 static const struct code BRAIN = {"12738006", "SCT", "Brain"};
 static const struct code SVD = {"126311", "DCM",
@@ -31,6 +34,8 @@ struct mr_job {
     struct perfusion_job shared;
     struct mr_options options;
     struct concentration *concentration;
+    struct diffusion *diffusion; // NULL: the study has none
+    char core_rule[40];
     float signal; // median of the brain
 };
 
@@ -41,11 +46,17 @@ static struct mr_job *mr_of(struct perfusion_job *job)
 
 /* ---- stages: 0 to go on, also after refusing; negative: an error ---- */
 
+/** Of the perfusion images: the series may begin with others. */
+static double echo_time_ms(const struct perfusion_job *job)
+{
+    const struct series *s = job->in->series;
+    return s->frame_count ? s->frames[0].echo_time_ms : (double)NAN;
+}
+
 /** Without an echo time there is no concentration; with a short one hardly any T2* weighting. */
 static int stage_echo(struct perfusion_job *job, struct err *err)
 {
-    const double echo_ms = job->in->series->echo_time_ms,
-                 least_ms = mr_of(job)->options.echo_min_ms;
+    const double echo_ms = echo_time_ms(job), least_ms = mr_of(job)->options.echo_min_ms;
     const bool is_known = isfinite(echo_ms) && echo_ms > 0.0;
     const bool is_long = is_known && echo_ms >= least_ms;
     int r = is_known
@@ -69,24 +80,41 @@ static int stage_sort(struct perfusion_job *job, struct err *err)
     return r < 0 || job->result->status != RESULT_OK ? r : perfusion_stage_sort(job, err);
 }
 
-/** Brain by the mean of a few frames; those at the start that are not steady are dropped. */
-static int find_brain(struct perfusion_job *job, float *reference, struct err *err)
+static int find_brain(struct perfusion_job *job, const float *reference, struct err *err)
 {
-    struct cine *cine = job->cine;
-    const size_t last = cine->nt < 2 * REFERENCE_FRAMES ? cine->nt : 2 * REFERENCE_FRAMES;
-    cine_mean(cine, last / 2, last, reference);
-    int r = mr_brain_find(cine, reference, &job->head, &mr_of(job)->signal, err);
-    if (r < 0)
+    const int r =
+        mr_brain_find(job->cine, reference, &job->head, &mr_of(job)->signal, err);
+    if (r < 0 || job->head->brain_ml >= job->options.brain_min_ml)
         return r;
-    if (job->head->brain_ml < job->options.brain_min_ml) {
-        result_refuse(job->result, "no brain was found");
-        return result_add_check(job->result, "anatomy", VERDICT_FAIL, err,
-                                "%.0f ml of brain", job->head->brain_ml);
-    }
-    const size_t unsteady = concentration_unsteady(cine, job->head->brain);
-    cine_drop_first(cine, unsteady);
-    cine_mean(cine, 0, REFERENCE_FRAMES, reference);
-    return 0;
+    result_refuse(job->result, "no brain was found");
+    return result_add_check(job->result, "anatomy", VERDICT_FAIL, err, "%.0f ml of brain",
+                            job->head->brain_ml);
+}
+
+/**
+ * Motion is measured against the first frames, as they are what the scan is planned on; that
+ * they are brighter than those that follow does not matter here.
+ */
+static int correct_motion(struct perfusion_job *job, const float *reference,
+                          struct err *err)
+{
+    const double signal = (double)mr_of(job)->signal;
+    const struct motion_options options = {
+        .lo = -HUGE_VAL,
+        .hi = HUGE_VAL,
+        .gradient_min = 0.02 * signal,
+        .near_mm = 6.0,
+        .residual_least = 0.05 * signal,
+        .is_mapped = true,
+    };
+    int r = motion_estimate(job->cine, job->head, reference, &options, job->in->threads,
+                            &job->motion, err);
+    if (r == 0)
+        r = motion_correct(job->motion, job->cine, job->options.motion_worth_mm,
+                           job->in->threads, err);
+    return r < 0
+               ? r
+               : quality_of_motion(job->result, job->motion, &job->options.quality, err);
 }
 
 static int stage_motion(struct perfusion_job *job, struct err *err)
@@ -95,33 +123,28 @@ static int stage_motion(struct perfusion_job *job, struct err *err)
     float *reference = malloc(cine_volume(cine) * sizeof(*reference));
     if (!reference)
         return err_set(err, ERR_NOMEM, "a reference volume");
+    cine_mean(cine, 0, REFERENCE_FRAMES, reference);
     int r = find_brain(job, reference, err);
-    const struct motion_options options = {
-        .lo = -HUGE_VAL,
-        .hi = HUGE_VAL,
-        .gradient_min = 0.02 * (double)mr_of(job)->signal,
-        .near_mm = 6.0,
-        .residual_least = 0.05 * (double)mr_of(job)->signal,
-        .is_mapped = true,
-    };
     if (r == 0 && job->result->status == RESULT_OK)
-        r = motion_estimate(cine, job->head, reference, &options, job->in->threads,
-                            &job->motion, err);
+        r = correct_motion(job, reference, err);
     free(reference);
-    if (r < 0 || job->result->status != RESULT_OK)
-        return r;
-    r = motion_correct(job->motion, cine, job->options.motion_worth_mm, job->in->threads,
-                       err);
-    return r < 0
-               ? r
-               : quality_of_motion(job->result, job->motion, &job->options.quality, err);
+    return r;
+}
+
+/** Frames at the start that are not steady are dropped: their signal is no baseline. */
+static void drop_unsteady(struct perfusion_job *job)
+{
+    const size_t n = concentration_unsteady(job->cine, job->head->brain);
+    cine_drop_first(job->cine, n);
+    motion_drop_first(job->motion, n);
 }
 
 static int stage_concentration(struct perfusion_job *job, struct err *err)
 {
     struct mr_job *mr = mr_of(job);
+    drop_unsteady(job);
     const struct concentration_options options = {
-        .echo_s = job->in->series->echo_time_ms / 1000.0,
+        .echo_s = echo_time_ms(job) / 1000.0,
         .saturated_part = mr->options.saturated_part,
         .signal_least = AIR_PART * mr->signal,
     };
@@ -202,7 +225,11 @@ static int stage_maps(struct perfusion_job *job, struct err *err)
     if (r < 0)
         return r;
     perfusion_mark_vessels(job);
-    r = perfusion_stage_maps(job, err);
+    if (job->motion->is_corrected)
+        r = concentration_blur(job->cine, mr->concentration, echo_time_ms(job) / 1000.0,
+                               MOVED_BLUR_MM, job->in->threads, err);
+    if (r == 0)
+        r = perfusion_stage_maps(job, err);
     if (r == 0)
         r = mr_tissue_drop_vessels(job->cine, &mr->options.tissue, job->maps,
                                    job->parenchyma, job->vessels, err);
@@ -212,14 +239,45 @@ static int stage_maps(struct perfusion_job *job, struct err *err)
     return r;
 }
 
+/** The core is where diffusion is low, when the study has it; else where flow is. */
+static int stage_lesions(struct perfusion_job *job, struct err *err)
+{
+    struct mr_job *mr = mr_of(job);
+    double covered = 0.0;
+    int r = perfusion_find_lesions(job, err);
+    if (r == 0 && mr->options.core_adc > 0.0)
+        r = diffusion_read(job->in->series, &mr->diffusion, err);
+    if (r < 0 || job->result->status != RESULT_OK)
+        return r;
+    if (!mr->diffusion)
+        r = result_add_check(job->result, "diffusion", VERDICT_OK, err,
+                             "no diffusion images: the core is told by blood flow");
+    if (r == 0 && mr->diffusion)
+        r = diffusion_core(mr->diffusion, job->grid, job->head->brain,
+                           mr->options.core_adc, job->options.lesion.core_min_ml,
+                           job->in->threads, job->lesion->core, &covered, err);
+    if (r == 0 && mr->diffusion) {
+        snprintf(mr->core_rule, sizeof(mr->core_rule), "ADC < %.0f",
+                 mr->options.core_adc);
+        // Outlives the job: the bound is told on the pages.
+        job->core_label =
+            mr->options.core_adc == 620.0 ? "Core (ADC < 620)" : "Core (low ADC)";
+        job->core_rule = mr->core_rule;
+        r = result_add_check(
+            job->result, "diffusion",
+            100.0 * covered < mr->options.cover_warn_percent ? VERDICT_WARN : VERDICT_OK,
+            err, "core by ADC%s in %zu slices, %.0f %% of the brain",
+            mr->diffusion->is_made ? " of two b-values" : "", mr->diffusion->grid->nz,
+            100.0 * covered);
+    }
+    return r < 0 ? r : perfusion_report(job, err);
+}
+
 static const struct perfusion_stage STAGES[] = {
-    {"sort", 0.02, stage_sort},
-    {"read", 0.25, perfusion_stage_read},
-    {"motion", 0.50, stage_motion},
-    {"concentration", 0.55, stage_concentration},
-    {"artery", 0.60, stage_artery},
-    {"maps", 0.90, stage_maps},
-    {"lesions", 0.92, perfusion_stage_lesions},
+    {"sort", 0.02, stage_sort},       {"read", 0.25, perfusion_stage_read},
+    {"motion", 0.50, stage_motion},   {"concentration", 0.55, stage_concentration},
+    {"artery", 0.60, stage_artery},   {"maps", 0.90, stage_maps},
+    {"lesions", 0.92, stage_lesions},
 };
 
 const struct pipeline_def mr_perfusion_pipeline;
@@ -237,7 +295,7 @@ static int run(const struct pipeline_input *in, struct result **ret, struct err 
     int r = result_create(job->def->name, job->def->version, job->def->title,
                           &job->result, err);
     if (r == 0) {
-        job->result->procedure = BRAIN_MRI;
+        job->result->procedure = MULTIPARAMETRIC;
         job->result->target_region = HEAD;
         job->result->finding_site = BRAIN;
         job->result->method = SVD;
@@ -248,6 +306,7 @@ static int run(const struct pipeline_input *in, struct result **ret, struct err 
     result_destroy(job->result);
     perfusion_job_finish(job);
     concentration_destroy(mr->concentration);
+    diffusion_destroy(mr->diffusion);
     free(mr);
     return r;
 }

@@ -94,6 +94,13 @@ static bool is_candidate(const struct series_facts *s)
     return is_axial_mr(s) && may_be_head(s) && !is_diffusion(s) && !is_other_cine(s);
 }
 
+/** Diffusion of the head; many directions (DTI) are no stroke's diffusion. */
+static bool is_stroke_diffusion(const struct series_facts *s)
+{
+    return is_axial_mr(s) && may_be_head(s) && is_diffusion(s) && s->positions >= 4
+           && times_within(s) < MR_WANTS_TIMES;
+}
+
 /** Times at the places of series i, over all series that cover just these. */
 static int times_of(const struct study_facts *study, size_t i)
 {
@@ -148,12 +155,17 @@ bool mr_wants(const struct study_facts *study, struct pipeline_want *ret)
                      best_times);
         return false;
     }
+    bool has_diffusion = false;
     for (size_t j = 0; j < study->series_count; j++) {
         const struct series_facts *s = &study->series[j];
-        if (is_candidate(s) && is_same_place(s, best))
+        if (is_candidate(s) && is_same_place(s, best)) {
             want(ret, j);
+        } else if (is_stroke_diffusion(s)) {
+            want(ret, j);
+            has_diffusion = true;
+        }
     }
-    snprintf(ret->reason, sizeof(ret->reason), "%d positions x %d times", best->positions,
-             best_times);
+    snprintf(ret->reason, sizeof(ret->reason), "%d positions x %d times%s",
+             best->positions, best_times, has_diffusion ? ", and diffusion" : "");
     return true;
 }

@@ -141,17 +141,19 @@ static float quantile(const struct search *s, size_t offset, double share, float
  */
 static void score_arteries(struct search *s, float *work)
 {
+    const float least =
+        s->options->rough_least > 0.0 ? (float)s->options->rough_least : ROUGH_LEAST;
     const float rough =
-        fmaxf(quantile(s, offsetof(struct curve, roughness), 0.75, work), ROUGH_LEAST);
+        fmaxf(quantile(s, offsetof(struct curve, roughness), 0.75, work), least);
     const float start_s = (float)(s->axis->dt_s * (double)s->n0) - 1.0f;
     for (size_t i = 0; i < s->count; i++) {
         const struct curve *c = &s->found[i].shape;
         const bool is_bad = c->width_s > AIF_WIDTH_MAX_S || c->width_s <= 0.0f
                             || c->unrest > AIF_UNREST_MAX || c->roughness > rough
                             || c->ttp_s <= start_s + 1.0f || !is_washed_out(s, c);
+        const float area = s->options->is_area_blind ? 1.0f : fmaxf(c->area, 0.0f);
         s->found[i].score =
-            is_bad ? 0.0f
-                   : c->peak * fmaxf(c->area, 0.0f) / (c->width_s * (c->ttp_s - start_s));
+            is_bad ? 0.0f : c->peak * area / (c->width_s * (c->ttp_s - start_s));
     }
 }
 

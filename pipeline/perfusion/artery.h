@@ -43,9 +43,11 @@ struct artery {
 };
 
 struct artery_options {
-    double peak_min;  // HU over baseline, for a voxel to be a candidate
-    double peak_max;  // beyond: no vessel
-    double scale_max; // 3
+    double peak_min;    // HU over baseline, for a voxel to be a candidate
+    double peak_max;    // beyond: no vessel
+    double scale_max;   // 3
+    bool is_area_blind; // an artery's area says nothing: in MR voxels hold it in part
+    double rough_least; // no curve is too rough below; 0: 2.5
     double
         alike; // of the score of a cluster's best voxel: others below are not of it; 0: all
 };

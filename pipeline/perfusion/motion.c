@@ -395,6 +395,16 @@ int motion_correct(struct motion *motion, struct cine *cine, double worth_mm, in
     return 0;
 }
 
+void motion_drop_first(struct motion *motion, size_t n)
+{
+    const size_t nt = motion->nt -= n;
+    memmove(motion->poses, motion->poses + n, nt * sizeof(*motion->poses));
+    memmove(motion->translation_mm, motion->translation_mm + n, nt * sizeof(float));
+    memmove(motion->rotation_deg, motion->rotation_deg + n, nt * sizeof(float));
+    memmove(motion->residual, motion->residual + n, nt * sizeof(float));
+    memmove(motion->is_rejected, motion->is_rejected + n, nt);
+}
+
 void motion_destroy(struct motion *motion)
 {
     if (!motion)

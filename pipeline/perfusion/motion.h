@@ -61,6 +61,9 @@ int motion_estimate(const struct cine *cine, const struct head *head,
 int motion_correct(struct motion *motion, struct cine *cine, double worth_mm, int threads,
                    struct err *err);
 
+/** Forget the first n frames, n < nt, as cine_drop_first() does. */
+void motion_drop_first(struct motion *motion, size_t n);
+
 /** Free motion; NULL is allowed. */
 void motion_destroy(struct motion *motion);
 

@@ -90,6 +90,9 @@ int perfusion_stage_maps(struct perfusion_job *job, struct err *err);
 /** maps to lesion, and the result's contents. */
 int perfusion_stage_lesions(struct perfusion_job *job, struct err *err);
 
+/** Its first half: no contents yet. */
+int perfusion_find_lesions(struct perfusion_job *job, struct err *err);
+
 /** The voxels of artery and vein are vessels, whatever their height. */
 void perfusion_mark_vessels(struct perfusion_job *job);
 

@@ -330,7 +330,7 @@ static int add_ratio(struct perfusion_job *job, const char *name, const char *la
                            err);
 }
 
-/** Tmax > 6 s is core and penumbra, so that the numbers agree with the segments. */
+/** Tmax > 6 s is the hypoperfusion of the segments, so that the numbers agree with them. */
 static int add_volumes(struct perfusion_job *job, double ret_tmax_ml[LESION_LEVELS],
                        struct err *err)
 {
@@ -359,7 +359,7 @@ static int add_volumes(struct perfusion_job *job, double ret_tmax_ml[LESION_LEVE
         const struct passed passed = {job->lesion->tmax_passed, k + 1};
         ret_tmax_ml[k] = volume_ml(job, is_passed, &passed);
         if (LESION_TMAX_S[k] == 6.0)
-            ret_tmax_ml[k] = (double)(segments[0].voxels + segments[1].voxels) * voxel_ml;
+            ret_tmax_ml[k] = volume_ml(job, is_in_mask, job->lesion->hypo);
         r = add_volume(job, ALL[k].name, ALL[k].label, ret_tmax_ml[k], ALL[k].modifier,
                        -1, err);
     }

@@ -146,7 +146,7 @@ static int part_islands(struct perfusion_job *job, struct err *err)
     return r < 0 ? r : quality_of_islands(job->result, 0, 0.0, err);
 }
 
-int perfusion_stage_lesions(struct perfusion_job *job, struct err *err)
+int perfusion_find_lesions(struct perfusion_job *job, struct err *err)
 {
     job->midline = midline_find(job->cine, job->head->inside);
     int r = lesion_find(job->cine, job->maps, job->parenchyma, &job->options.lesion,
@@ -157,9 +157,13 @@ int perfusion_stage_lesions(struct perfusion_job *job, struct err *err)
         result_refuse(job->result, "no tissue of normal perfusion was found");
     if (r == 0)
         r = check_sides(job, err);
-    if (r == 0 && job->result->status == RESULT_OK)
-        r = perfusion_report(job, err);
     return r;
+}
+
+int perfusion_stage_lesions(struct perfusion_job *job, struct err *err)
+{
+    const int r = perfusion_find_lesions(job, err);
+    return r < 0 || job->result->status != RESULT_OK ? r : perfusion_report(job, err);
 }
 
 /** Note how long a stage took. */

@@ -5,10 +5,12 @@
 #include "scp/dcm/pixels.hh"
 #include "scp/scan.h"
 
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -59,12 +61,36 @@ bool is_usable(const instance_facts &f)
     return why_left_out(f) == nullptr;
 }
 
+/* By image type and description, as all scanners tell it; exponential maps are neither. */
+frame_kind kind_of(const instance_facts &f)
+{
+    const std::string type = f.image_type, name = f.series_description;
+    const auto says = [&](const char *word) {
+        return type.find(word) != std::string::npos
+               || name.find(word) != std::string::npos;
+    };
+    if (std::strcmp(f.modality, "MR") != 0 || says("EADC") || says("eADC") || says("EXP"))
+        return FRAME_PLAIN;
+    if (says("ADC") || says("Apparent Diff"))
+        return FRAME_ADC;
+    return !std::isnan(f.b_value) || type.find("DIFFUSION") != std::string::npos
+               ? FRAME_DIFFUSION
+               : FRAME_PLAIN;
+}
+
+/* Whether diffusion images are beside others, which then come first. */
+bool is_beside(const instance_facts &f, bool has_plain)
+{
+    return has_plain && kind_of(f) != FRAME_PLAIN;
+}
+
 /* The matrix that most have. */
-std::pair<int, int> usual_matrix(const instance_facts *facts, size_t count)
+std::pair<int, int> usual_matrix(const instance_facts *facts, size_t count,
+                                 bool has_plain)
 {
     std::map<std::pair<int, int>, size_t> votes;
     for (size_t i = 0; i < count; i++) {
-        if (is_usable(facts[i]))
+        if (is_usable(facts[i]) && !is_beside(facts[i], has_plain))
             votes[{facts[i].pixels.rows, facts[i].pixels.columns}] +=
                 static_cast<size_t>(facts[i].pixels.frames);
     }
@@ -97,6 +123,11 @@ void add_frame(series *s, source *from, const instance_facts &f, int number)
     frame.time = f.time;
     frame.series = series_index(s, f);
     frame.frame_number = 0;
+    frame.nx = static_cast<size_t>(f.pixels.columns);
+    frame.ny = static_cast<size_t>(f.pixels.rows);
+    frame.kind = kind_of(f);
+    frame.echo_time_ms = f.echo_time_ms;
+    frame.b_value = f.b_value;
     std::memcpy(frame.sop_uid, f.sop_uid, FACTS_UID);
     std::memcpy(frame.sop_class, f.sop_class, FACTS_UID);
     from->frames.push_back({from->files.size() - 1, static_cast<size_t>(number),
@@ -172,15 +203,24 @@ owned_series make_series(const instance_facts *facts, const std::vector<size_t> 
     return s;
 }
 
-std::vector<size_t> choose(const instance_facts *facts, size_t count)
+/* What is read: the images of one matrix; *ret_beside of diffusion follow, of any. */
+std::vector<size_t> choose(const instance_facts *facts, size_t count, size_t *ret_beside)
 {
-    const std::pair<int, int> matrix = usual_matrix(facts, count);
-    std::vector<size_t> chosen;
+    bool has_plain = false;
+    for (size_t i = 0; i < count; i++)
+        has_plain |= is_usable(facts[i]) && kind_of(facts[i]) == FRAME_PLAIN;
+    const std::pair<int, int> matrix = usual_matrix(facts, count, has_plain);
+    std::vector<size_t> chosen, beside;
     for (size_t i = 0; i < count; i++) {
-        if (is_usable(facts[i])
-            && std::pair(facts[i].pixels.rows, facts[i].pixels.columns) == matrix)
+        if (!is_usable(facts[i]))
+            continue;
+        if (is_beside(facts[i], has_plain))
+            beside.push_back(i);
+        else if (std::pair(facts[i].pixels.rows, facts[i].pixels.columns) == matrix)
             chosen.push_back(i);
     }
+    *ret_beside = beside.size();
+    chosen.insert(chosen.end(), beside.begin(), beside.end());
     return chosen;
 }
 
@@ -190,7 +230,8 @@ int dcm_read_series(const instance_facts *facts, const char *const *paths, size_
                     series **ret, size_t *ret_left_out, err *err)
 {
     return dcm::guard(err, [&] {
-        const std::vector<size_t> chosen = choose(facts, count);
+        size_t beside = 0, added = 0, frames = 0;
+        const std::vector<size_t> chosen = choose(facts, count, &beside);
         if (chosen.empty())
             return err_set(err, ERR_UNSUPPORTED, "no image can be used: %s",
                            count ? why_left_out(facts[0]) : "there is none");
@@ -203,7 +244,11 @@ int dcm_read_series(const instance_facts *facts, const char *const *paths, size_
             const int r = add_instance(s.get(), from.get(), facts[i], paths[i], err);
             if (r < 0)
                 return r;
+            if (++added == chosen.size() - beside)
+                frames = s->frame_count;
         }
+        s->all_count = s->frame_count;
+        s->frame_count = frames;
         if (ret_left_out)
             *ret_left_out = count - chosen.size();
         s->read = read_frame;

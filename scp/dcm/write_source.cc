@@ -13,7 +13,7 @@ void put_series(const series &source, DcmItem &to, const DcmTagKey &instances)
 {
     std::vector<DcmItem *> items(source.series_count);
     std::set<std::string> seen; // a multi-frame instance holds many frames
-    for (size_t i = 0; i < source.frame_count; i++) {
+    for (size_t i = 0; i < source.frame_count || i < source.all_count; i++) {
         const series_frame &frame = source.frames[i];
         if (!seen.insert(frame.sop_uid).second)
             continue;

@@ -56,6 +56,24 @@ class Contrast:
         return out
 
 
+class Pose(Motion):
+    """
+    Motion of an image that is band-limited, as one sampled in k-space is: splines, which hardly blur. The
+    linear steps of CT's phantom would blur each frame another way, and blur is signal here.
+    """
+
+    def move(self, volume, frame, grid):
+        dx, dy, dz, turn = self.path[frame]
+        if self.is_still or not np.any(self.path[frame]):
+            return volume
+        turn = np.deg2rad(turn)
+        matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        centre = (grid.size - 1) / 2
+        offset = centre - matrix @ (np.array([dy, dx]) / grid.spacing_mm + centre)
+        moved = np.stack([ndimage.affine_transform(s, matrix, offset, order=5, mode='nearest') for s in volume])
+        return np.maximum(ndimage.shift(moved, (dz / grid.slice_mm, 0, 0), order=3, mode='nearest'), 0)
+
+
 def frame_times(options, slices):
     """s, [frames][slices]: slices are taken one after the other, even ones first."""
     order = np.argsort(np.r_[np.arange(0, slices, 2), np.arange(1, slices, 2)])
@@ -141,7 +159,7 @@ def make(options):
     uids = key(options)
     times = shorten(options, frame_times(options, grid.slices))
     contrast = Contrast(options, grid, head, perfusion, times.max())
-    motion = Motion(options.frames, options.motion, rng)
+    motion = Pose(options.frames, options.motion, rng)
     options.dt = options.tr
     truth = write_truth(options.out / 'truth', options, grid, head, perfusion, contrast.bolus, contrast.curves, motion)
     np.save(options.out / 'truth/saturated.npy', contrast.saturated)
