@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double STEADY = 1.02;     // of the median of later frames
+static const double STEADY =
+    0.05; // of the fall by contrast: what a steady frame is brighter at most
+static const double STEADY_LEAST = 0.003, STEADY_MOST = 0.02; // of the signal
 static const double BOLUS_PART = 0.08; // of the fall of the brain's mean
 static const size_t BASELINE_MIN = 3;
 
@@ -26,12 +28,17 @@ size_t concentration_unsteady(const struct cine *cine, const uint8_t *brain)
     if (!mean)
         return 0;
     cine_mask_mean(cine, brain, mean);
+    double lowest = HUGE_VAL;
+    for (size_t t = 0; t < cine->nt; t++)
+        lowest = fmin(lowest, mean[t]);
     size_t n = 0;
     while (n < UNSTEADY_MAX && n + LATER < cine->nt) {
         double later[LATER];
         memcpy(later, mean + n + 1, sizeof(later));
         qsort(later, LATER, sizeof(*later), by_size);
-        if (mean[n] <= STEADY * later[LATER / 2])
+        const double usual = later[LATER / 2];
+        const double fall = usual > 0.0 ? STEADY * (usual - lowest) / usual : 0.0;
+        if (mean[n] <= usual * (1.0 + fmin(fmax(fall, STEADY_LEAST), STEADY_MOST)))
             break;
         n++;
     }

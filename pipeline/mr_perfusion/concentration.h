@@ -35,7 +35,8 @@ struct concentration_options {
 
 /**
  * How many frames at the start are brighter than those that follow: the mean of brain, uint8
- * [nz][ny][nx], more than 2 % above the median of the ones after it. At most 6.
+ * [nz][ny][nx], above the median of the five after it by more than a twentieth of what contrast takes
+ * off the signal. At most 6.
  */
 size_t concentration_unsteady(const struct cine *cine, const uint8_t *brain);
 

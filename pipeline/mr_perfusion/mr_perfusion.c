@@ -20,6 +20,7 @@
 
 static const size_t REFERENCE_FRAMES = 3; // motion is measured against their mean
 static const double MOVED_BLUR_MM = 1.2;  // sigma, once frames were moved back
+static const float VEIN_LATER_S = 2.0f;   // an artery that arrives later is none
 static const float AIR_PART = 0.2f;       // of the brain's median signal: less is air
 
 // Of CID 100; it has no code for MR perfusion.
@@ -180,27 +181,42 @@ static size_t cut_saturated(struct perfusion_job *job, bool is_wide, uint8_t *wa
     return count;
 }
 
+/** Look for the artery among what is not cut off; what is beside that only if there is no other. */
+static int find_uncut(struct perfusion_job *job, size_t *ret_cut, struct err *err)
+{
+    uint8_t *inside = job->head->inside, *was = malloc(cine_volume(job->cine));
+    if (!was)
+        return err_set(err, ERR_NOMEM, "a mask");
+    int r = 0;
+    for (int is_wide = 1; is_wide >= 0 && r == 0 && !job->artery.aif.is_found;
+         is_wide--) {
+        *ret_cut = cut_saturated(job, is_wide, was);
+        r = perfusion_find_artery(job, err);
+        memcpy(inside, was, cine_volume(job->cine));
+    }
+    free(was);
+    return r;
+}
+
 /**
  * An artery whose signal falls to the noise has its peak cut off: it is taken only where there
- * is no other, and told.
+ * is no other, or where the other comes so much later that it is a vein, and told.
  */
 static int stage_artery(struct perfusion_job *job, struct err *err)
 {
-    enum { WIDE, NARROW, ALL, TRIES };
-    uint8_t *was = malloc(cine_volume(job->cine));
-    if (!was)
-        return err_set(err, ERR_NOMEM, "a mask");
     size_t cut = 0;
-    int r = 0, way = WIDE;
-    for (; r == 0 && way < TRIES && !job->artery.aif.is_found; way++) {
-        if (way != ALL)
-            cut = cut_saturated(job, way == WIDE, was);
+    bool is_cut = false;
+    int r = find_uncut(job, &cut, err);
+    if (r == 0 && cut > 0) {
+        struct artery uncut = job->artery;
         r = perfusion_find_artery(job, err);
-        if (way != ALL)
-            memcpy(job->head->inside, was, cine_volume(job->cine));
+        const struct artery_vessel *all = &job->artery.aif;
+        is_cut = all->is_found
+                 && (!uncut.aif.is_found
+                     || uncut.aif.shape.arrival_s - all->shape.arrival_s > VEIN_LATER_S);
+        if (!is_cut)
+            job->artery = uncut;
     }
-    free(was);
-    const bool is_cut = way == TRIES && job->artery.aif.is_found && cut > 0;
     if (r == 0)
         r = result_add_check(job->result, "saturation",
                              is_cut ? VERDICT_WARN : VERDICT_OK, err,

@@ -84,10 +84,10 @@ int quality_of_bolus(struct result *result, const struct cine *cine,
                      const struct quality_bounds *b, struct err *err)
 {
     int r = conclude(
-        result,
-        result_add_check(result, "baseline",
-                         below((double)e->before_bolus, b->baseline_warn_frames, -1.0),
-                         err, "%zu frames before the bolus", e->before_bolus));
+        result, result_add_check(result, "baseline",
+                                 below((double)e->before_bolus, b->baseline_warn_frames,
+                                       b->baseline_fail_frames),
+                                 err, "%zu frames before the bolus", e->before_bolus));
     const double peak = artery->aif.is_found ? (double)artery->aif.shape.peak : 0.0;
     enum verdict v = below(peak, b->aif_peak_warn, b->aif_peak_fail);
     v = worse(v, below(e->rise, b->rise_fail, b->rise_fail));
@@ -148,11 +148,11 @@ int quality_of_artery(struct result *result, const struct artery *artery,
     if (r == 0)
         r = result_add_check(
             result, "truncation",
-            worse(below(left_s, b->after_peak_warn_s, 0.0),
+            worse(below(left_s, b->after_peak_warn_s, b->after_peak_fail_s),
                   above(end, b->vof_end_warn_percent, HUGE_VAL)),
             err, "scan goes on %.0f s after the arterial peak; vein ends at %.0f %%",
             left_s, end);
-    return r;
+    return conclude(result, r);
 }
 
 int quality_of_sides(struct result *result, size_t left, size_t right,

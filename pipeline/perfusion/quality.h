@@ -23,12 +23,14 @@ struct quality_bounds {
     double missing_warn_percent, missing_fail_percent;      // above
     double coverage_warn_mm, coverage_fail_mm;              // below
     double motion_warn_mm, motion_warn_deg, motion_fail_mm; // above
+    double baseline_fail_frames;                            // below
     double baseline_warn_frames;                            // below
     double rise_fail;                        // mean of the brain, HU, below
     double aif_peak_warn, aif_peak_fail;     // HU, below
     double aif_snr_warn;                     // below
     double aif_width_warn_s, aif_ttp_warn_s; // above
     double after_peak_warn_s;                // scan left after the arterial peak, below
+    double after_peak_fail_s;                // the same, refused; 0: never
     double vof_end_warn_percent;             // of its peak at the end, above
     double vof_ratio_warn;                   // area of vein over artery, above
     double vof_ratio_least;                  // and below: no vein that fills its voxels

@@ -1,4 +1,4 @@
-"""CT perfusion against the phantom's truth: makes studies, runs `hilum run` on them, scores what comes out."""
+"""CT and MR perfusion against the phantom's truth: makes studies, runs `hilum run` on them, scores what comes out."""
 import json
 import pathlib
 import subprocess
@@ -12,12 +12,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 REFUSED, NOT_WANTED = 4, 3  # exit codes of hilum run
 
 
-def make(folder, **options):
-    """A phantom study; options are those of tools/phantom ct-perfusion."""
+def make(folder, kind='ct-perfusion', **options):
+    """A phantom study; options are those of tools/phantom ct-perfusion, or of another kind."""
     words = []
     for name, value in options.items():
         words += [f'--{name.replace("_", "-")}'] + ([] if value is True else [str(value)])
-    subprocess.run([ROOT / 'tools/phantom', 'ct-perfusion', '--out', folder, *words],
+    subprocess.run([ROOT / 'tools/phantom', kind, '--out', folder, *words],
                    check=True, capture_output=True)
     return pathlib.Path(folder)
 
@@ -25,11 +25,11 @@ def make(folder, **options):
 class Run:
     """One `hilum run`: its exit code, what it said, its report, its objects."""
 
-    def __init__(self, hilum, out, study, threads=1):
+    def __init__(self, hilum, out, study, threads=1, analysis='ct_perfusion'):
         done = subprocess.run([hilum, 'run', '--quiet', '--out', out, '--threads', str(threads), study],
                               capture_output=True, text=True)
         self.code, self.said = done.returncode, done.stdout + done.stderr
-        self.folder = pathlib.Path(out) / 'ct_perfusion'
+        self.folder = pathlib.Path(out) / analysis
         report = self.folder / 'report.json'
         self.report = json.loads(report.read_text()) if report.exists() else None
 

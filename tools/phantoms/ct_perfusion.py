@@ -30,8 +30,8 @@ ZONES = {
 }
 
 
-def zones(grid, rng, side):
-    """Which part of the MCA territory a voxel lies in; wobbly ellipsoids."""
+def zones(grid, rng, side, like):
+    """Which part of the MCA territory a voxel lies in; wobbly ellipsoids in the middle of the grid like."""
     out = np.zeros((grid.slices, grid.size, grid.size), np.uint8)
     wobble = smooth_field(rng, grid, 9.0, 9.0)
     for one in {'none': (), 'both': ('left', 'right')}.get(side, (side,)):
@@ -41,8 +41,8 @@ def zones(grid, rng, side):
 
 def paint_zones(out, grid, wobble, sign):
     y, x = np.meshgrid(grid.axis_mm, grid.axis_mm, indexing='ij')
-    middle_mm = float(np.mean(grid.z_mm))
-    tall = min(1.0, grid.slices * grid.slice_mm / 80)
+    middle_mm = float(np.mean(like.z_mm))
+    tall = min(1.0, like.slices * like.slice_mm / 80)
     for k, z in enumerate(grid.z_mm):
         v = (z - middle_mm) / tall
         far = np.sqrt(((sign * x - 47) / 33) ** 2 + ((y - 2) / 43) ** 2 + (v / 31) ** 2) + 0.05 * wobble[k]
@@ -56,9 +56,9 @@ def paint_zones(out, grid, wobble, sign):
 class Perfusion:
     """The true maps; 0 outside parenchyma."""
 
-    def __init__(self, head, rng, side):
+    def __init__(self, head, rng, side, like=None):
         grid, label = head.grid, head.label
-        self.zone = zones(grid, rng, side)
+        self.zone = zones(grid, rng, side, like or grid)
         self.parenchyma = (label == GREY) | (label == WHITE)
         self.zone[~self.parenchyma] = 0
         vary = 1 + 0.08 * np.clip(smooth_field(rng, grid, 7.0, 7.0), -2, 2)

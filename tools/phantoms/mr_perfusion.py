@@ -112,12 +112,12 @@ def write_dsc(options, images, grid, head, contrast, motion, times):
             progress.step()
 
 
-def write_dwi(options, images):
+def write_dwi(options, images, like):
     """b 0, b 1000 and ADC on slices of 4.5 mm, 160 x 160: another grid than the DSC's, the same head."""
     grid = Grid(160, 24, fov_mm=230.0, slice_mm=4.5, lowest_mm=-20.0)
     rng = np.random.default_rng(options.seed)
     head = Head(grid, rng)
-    perfusion = Perfusion(head, rng, options.side)
+    perfusion = Perfusion(head, rng, options.side, like)
     adc = np.full(head.label.shape, OTHER_ADC, np.float32)
     for tissue, value in ADC.items():
         adc[head.label == tissue] = value
@@ -169,5 +169,5 @@ def make(options):
     images = Images(folder, uids, options.patient_name, options.patient_id)
     write_dsc(options, images, grid, head, contrast, motion, times)
     if options.dwi:
-        write_dwi(options, images)
+        write_dwi(options, images, grid)
     return truth
