@@ -35,11 +35,11 @@ def zones(grid, rng, side, like):
     out = np.zeros((grid.slices, grid.size, grid.size), np.uint8)
     wobble = smooth_field(rng, grid, 9.0, 9.0)
     for one in {'none': (), 'both': ('left', 'right')}.get(side, (side,)):
-        paint_zones(out, grid, wobble, 1 if one == 'left' else -1)
+        paint_zones(out, grid, wobble, 1 if one == 'left' else -1, like)
     return out
 
 
-def paint_zones(out, grid, wobble, sign):
+def paint_zones(out, grid, wobble, sign, like):
     y, x = np.meshgrid(grid.axis_mm, grid.axis_mm, indexing='ij')
     middle_mm = float(np.mean(like.z_mm))
     tall = min(1.0, like.slices * like.slice_mm / 80)
