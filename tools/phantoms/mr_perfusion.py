@@ -160,7 +160,7 @@ def make(options):
     times = shorten(options, frame_times(options, grid.slices))
     contrast = Contrast(options, grid, head, perfusion, times.max())
     motion = Pose(options.frames, options.motion, rng)
-    options.dt = options.tr
+    options.dt, options.sampling = options.tr, 'even'
     truth = write_truth(options.out / 'truth', options, grid, head, perfusion, contrast.bolus, contrast.curves, motion)
     np.save(options.out / 'truth/saturated.npy', contrast.saturated)
 
