@@ -1,4 +1,7 @@
-/* sax_normal: published normal values of the left ventricle. */
+/*
+ * sax_normal: published normal values of the left ventricle, those alone that were read in their
+ * source: a range from memory has no place in a patient's report.
+ */
 #ifndef PIPELINE_CARDIAC_CINE_SAX_NORMAL_H
 #define PIPELINE_CARDIAC_CINE_SAX_NORMAL_H
 
@@ -6,15 +9,16 @@
 
 /** Mean and standard deviation of healthy men (0) and women (1). */
 struct sax_normal {
-    const char *name; // of the measurement: "lv_edv"
+    const char *name; // of the measurement: "lv_ef"
     double mean[2], sd[2];
 };
 
 /**
  * Of the measurement called name, or NULL where none is held.
  *
- * Source: Petersen et al., J Cardiovasc Magn Reson 19:18 (2017): 804 healthy Caucasians of 45 to
- * 74 years, 1.5 T, balanced SSFP, papillary muscles within the volume as here.
+ * Source: Petersen et al., J Cardiovasc Magn Reson 19:18 (2017), abstract: 804 healthy Caucasians
+ * of 45 to 74 years at 1.5 T. Papillary muscles lie within the volume as here (Kawel-Boehm et al.,
+ * J Cardiovasc Magn Reson 22:87 (2020), table 1). Volumes stand in its tables, not in the abstract.
  */
 const struct sax_normal *sax_normal_of(const char *name);
 
