@@ -27,16 +27,16 @@ def generator_version():
 
 
 class Phantom:
-    """A CT perfusion phantom of these options ({'size': 128, 'side': 'right'})."""
+    """A phantom of a kind of tools/phantom and of these options ({'size': 128, 'side': 'right'})."""
 
-    def __init__(self, **options):
+    def __init__(self, kind='ct-perfusion', **options):
         words = [w for k, v in sorted(options.items())
                  for w in ([f'--{k.replace("_", "-")}'] if v is True else [f'--{k.replace("_", "-")}', str(v)])]
-        name = hashlib.sha256(' '.join(words).encode()).hexdigest()[:12]
+        name = hashlib.sha256(' '.join([kind, *words]).encode()).hexdigest()[:12]
         self.folder = CACHE / generator_version() / name
         if not (self.folder / 'made').exists():
             shutil.rmtree(self.folder, ignore_errors=True)
-            subprocess.run([ROOT / 'tools/phantom', 'ct-perfusion', '--out', self.folder, *words], check=True,
+            subprocess.run([ROOT / 'tools/phantom', kind, '--out', self.folder, *words], check=True,
                            capture_output=True)
             (self.folder / 'made').touch()
         self.files = sorted((self.folder / 'dicom').iterdir())
