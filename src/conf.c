@@ -252,7 +252,9 @@ static int place(const struct conf *c, char path[CONF_TEXT], const char *key,
  * moved, and of the source tree that a build folder lies in. Returns how many. */
 static size_t usual_models(struct conf *c)
 {
-    static const char *const BESIDE[] = {"../share/hilum/models", "../../models"};
+    static const char *const BESIDE[] = {
+        "../share/hilum/models", "../../models",
+        "../../../models"}; // build/src, build-test/gcc/src
     size_t n = 0;
     COPY(c->model_paths[n++], HILUM_MODELS_DIR);
     char exe[CONF_TEXT];
