@@ -1,7 +1,7 @@
 """What tests/bench/engine/compare measured, as tables and as a plot."""
 import statistics
 
-PEERS = (('ONNX Runtime', 'f32'), ('PyTorch', 'f32'), ('OpenCV', 'f32'), ('PyTorch', 'bf16'))
+PEERS = (('ONNX Runtime', 'f32'), ('PyTorch', 'f32'), ('OpenCV', 'f32'), ('PyTorch', 'bf16'), ('ONNX Runtime', 'int8'))
 
 
 def best(row, peer, precision):
@@ -19,6 +19,12 @@ def ratio(row, peer, precision):
     return theirs / ours if ours and theirs else None
 
 
+def gain(row):
+    """How much faster 8 bits are than our own float."""
+    ours = row['ms'].get('Hilum f32'), row['ms'].get('Hilum int8')
+    return ours[0] / ours[1] if all(ours) else None
+
+
 def share(result, row, precision):
     ms, peak = row['ms'].get(f'Hilum {precision}'), result['peak'].get(precision)
     if not ms or not peak or not row['gflop']:
@@ -33,13 +39,15 @@ def lines(head, rows):
 
 def peer_table(result):
     head = ['network', 'threads', 'GFLOP', 'f32 ms', 'of peak', *[f'{p} / Hilum' for p, k in PEERS if k == 'f32'],
-            'bf16 ms', 'of peak', 'PyTorch bf16 / Hilum bf16']
+            'bf16 ms', 'of peak', 'PyTorch bf16 / Hilum bf16', 'int8 ms', 'of peak', 'f32 / int8 of Hilum',
+            'ONNX Runtime QDQ / Hilum int8']
     rows = []
     for row in result['rows']:
         rows.append([row['network'], str(row['threads']), cell(row['gflop'], '{:.1f}'), cell(row['ms'].get('Hilum f32')),
                      cell(share(result, row, 'f32'), '{:.0%}'), *[cell(ratio(row, p, k)) for p, k in PEERS if k == 'f32'],
                      cell(row['ms'].get('Hilum bf16')), cell(share(result, row, 'bf16'), '{:.0%}'),
-                     cell(ratio(row, 'PyTorch', 'bf16'))])
+                     cell(ratio(row, 'PyTorch', 'bf16')), cell(row['ms'].get('Hilum int8')),
+                     cell(share(result, row, 'int8'), '{:.0%}'), cell(gain(row)), cell(ratio(row, 'ONNX Runtime', 'int8'))])
     return lines(head, rows)
 
 
@@ -57,9 +65,10 @@ def markdown(result):
     text = [result['processor'], '',
             f"Load of the machine {result['load'][0]:.1f} before, {result['load'][1]:.1f} after. Medians of interleaved "
             'rounds; ms of the CPU with one thread, of the clock with more. Ratios above 1: Hilum is faster. PyTorch is '
-            'the faster of eager and frozen; its bfloat16 is autocast.', '', *peer_table(result)]
+            'the faster of eager and frozen; its bfloat16 is autocast. ONNX Runtime computes int8 from QuantizeLinear and DequantizeLinear with our weights and '
+            'ranges, batch normalisations folded.', '', *peer_table(result)]
     if result['steps']:
-        text += ['', 'Each pass of the optimiser, one thread, float, ms (and how much faster than unfused):', '',
+        text += ['', 'Each pass of the optimiser, one thread, float where it is not int8, ms (and how much faster than unfused):', '',
                  *step_table(result)]
     return '\n'.join(text) + '\n'
 
@@ -73,7 +82,7 @@ def bars(result):
 
 def svg(result):
     groups = [g for g in bars(result) if g[1]]
-    colours = dict(zip([f'{p} {k}' for p, k in PEERS], ('#1b6ca8', '#d1495b', '#8d8d8d', '#edae49')))
+    colours = dict(zip([f'{p} {k}' for p, k in PEERS], ('#1b6ca8', '#d1495b', '#8d8d8d', '#edae49', '#66a182')))
     top, left, width, bar = 60, 190, 520, 13
     limit = max([2.0] + [min(r, 8) for _, found in groups for _, r in found])
     x = lambda r: left + width * min(r, limit) / limit  # noqa: E731
@@ -82,8 +91,8 @@ def svg(result):
            'font-family="sans-serif" font-size="11">', '<rect width="100%" height="100%" fill="white"/>',
            f'<text x="10" y="18" font-size="14">Time of a peer by time of Hilum ({median_text(result)})</text>']
     for i, (name, colour) in enumerate(colours.items()):
-        out += [f'<rect x="{10 + 160 * i}" y="30" width="10" height="10" fill="{colour}"/>',
-                f'<text x="{24 + 160 * i}" y="39">{name}</text>']
+        out += [f'<rect x="{10 + 150 * i}" y="30" width="10" height="10" fill="{colour}"/>',
+                f'<text x="{24 + 150 * i}" y="39">{name}</text>']
     y = top
     for label, found in groups:
         out.append(f'<text x="10" y="{y + len(found) * bar / 2 + 4:.0f}">{label}</text>')
