@@ -373,7 +373,7 @@ static int work(struct job *job, struct metric_want *judges, struct err *err)
         e = try_methods_for_all(job, &best, err);
     if (e == 0)
         e = measure(job, 0, job->tune, job->want, &best, err);
-    if (e == 0)
+    if (e == 0 && !job->request->quick)
         e = try_methods_for_each(job, &best, err);
     return e == 0 ? fall_back(job, judges, bound, err) : e;
 }

@@ -18,6 +18,7 @@
 #include "kernels/calibration.h"
 #include "kernels/tensor.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -38,6 +39,7 @@ struct calibrate_request {
     double bound;       // 0: 0.005 for dice, 0.02 for error
     int threads;
     size_t memory_bytes;
+    bool quick; // one method for all values: each alone is not tried
 };
 
 /**

@@ -38,6 +38,8 @@ static const char USAGE[] =
     "                                          write each output to DIR/<its name>.npy\n"
     "       hilum model calibrate MODEL --data DIR --out MODEL.int8\n"
     "                                          find the ranges for 8-bit numbers\n"
+    "       hilum model calibrate FOLDER --data DIR\n"
+    "                                          the same for a model with its card\n"
     "\n"
     "  --precision P       f32 unless given; bf16 where the CPU has it; int8 with the\n"
     "                      calibration MODEL.int8 of MODEL.onnx, which can be run "
@@ -48,6 +50,7 @@ static const char USAGE[] =
     "  --metric M          dice (of labels) or error (of numbers); by the output's "
     "shape\n"
     "  --bound B           most that judges may find: 0.005 for dice, 0.02 for error\n"
+    "  --quick             one way to find ranges for all values; seconds, a bit worse\n"
     "  --threads N         1 unless given\n"
     "  --pin               each thread on a processor of its own\n"
     "  --numa-node N       on processors of that NUMA node\n"
@@ -247,7 +250,9 @@ static int read_number(const char *text, long max, long *ret)
 static int read_calibrate(int c, struct model_calibrate *ret)
 {
     char *end = NULL;
-    if (c == 'D')
+    if (c == 'Q')
+        ret->quick = true;
+    else if (c == 'D')
         ret->data = optarg;
     else if (c == 'J')
         ret->judge = optarg;
@@ -281,6 +286,7 @@ static int read_options(int argc, char **argv, struct request *r)
         {"out", required_argument, NULL, 'O'},
         {"metric", required_argument, NULL, 'M'},
         {"bound", required_argument, NULL, 'B'},
+        {"quick", no_argument, NULL, 'Q'},
         {"write-card", no_argument, NULL, 'w'},
         {0},
     };
@@ -351,8 +357,9 @@ int cmd_model(int argc, char **argv)
         r.calibrate.model = r.model;
         r.calibrate.threads = r.options.threads;
         r.calibrate.memory_bytes = r.options.memory_bytes;
-        int e = VERBS[i].run ? engine_open(r.model, &r.options, &engine, &err)
-                             : model_calibrate(&r.calibrate, &err);
+        int e = VERBS[i].run         ? engine_open(r.model, &r.options, &engine, &err)
+                : is_folder(r.model) ? model_folder_calibrate(&r.calibrate, &err)
+                                     : model_calibrate(&r.calibrate, &err);
         if (e == 0 && VERBS[i].run)
             say_precision(&r, engine);
         if (e == 0 && VERBS[i].run)

@@ -193,6 +193,7 @@ static int calibrate_with(const struct model_calibrate *m, struct samples *s,
         .bound = m->bound,
         .threads = m->threads,
         .memory_bytes = m->memory_bytes,
+        .quick = m->quick,
     };
     if (e == 0)
         e = calibrate(&request, &c, err);

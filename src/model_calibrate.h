@@ -2,6 +2,7 @@
 #ifndef SRC_MODEL_CALIBRATE_H
 #define SRC_MODEL_CALIBRATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -12,6 +13,7 @@ struct model_calibrate {
     double bound;
     int threads;
     size_t memory_bytes;
+    bool quick; // one method of ranges for all values
 };
 
 /** Calibrate and write; how far it is goes to stderr, what was found to stdout.

@@ -4,10 +4,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/grid.h"
+#include "base/sha256.h"
 #include "kernels/engine.h"
 #include "pipeline/lib/card.h"
 #include "pipeline/lib/card_draft.h"
 #include "pipeline/segment/segment_net.h"
+#include "src/model_calibrate.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -113,4 +115,62 @@ int model_folder_check(const char *folder, bool is_writing, int threads, struct 
         return err_set(err, ERR_CONFIG, "%.150s has a card: it is not written over",
                        folder);
     return check_card(path, threads, err);
+}
+
+/** Where the calibration of the card's weights goes: its name in the card's folder. */
+static int calibration_name(const struct card *card, const char *out, char ret[FILE_PATH],
+                            struct err *err)
+{
+    const char *slash = out ? strrchr(out, '/') : NULL;
+    const size_t folder = strlen(card->folder);
+    if (slash && (strncmp(out, card->folder, folder) != 0 || out + folder != slash))
+        return err_set(err, ERR_CONFIG, "a card's calibration lies beside it: %.200s",
+                       card->folder);
+    if (out)
+        return snprintf(ret, FILE_PATH, "%s", slash ? slash + 1 : out), 0;
+    const char *dot = strrchr(card->weights, '.');
+    const int stem = dot ? (int)(dot - card->weights) : (int)strlen(card->weights);
+    return snprintf(ret, FILE_PATH, "%.*s.int8", stem, card->weights), 0;
+}
+
+/** Whether the weights are those of the card: nothing is calibrated that it does not mean. */
+static int check_weights(const struct card *card, const char *path, struct err *err)
+{
+    char digest[SHA256_HEX];
+    int r = sha256_file(path, digest, err);
+    if (r == 0 && strcmp(digest, card->sha256) != 0)
+        r = err_set(err, ERR_CONFIG,
+                    "model %s: %.60s is not the file that the card means", card->name,
+                    card->weights);
+    return r;
+}
+
+int model_folder_calibrate(const struct model_calibrate *m, struct err *err)
+{
+    auto_(card) struct card *card = NULL;
+    char path[FILE_PATH], weights[FILE_PATH], name[FILE_PATH], out[FILE_PATH];
+    char digest[SHA256_HEX];
+    int r = file_join(m->model, "card.ucl", path, err);
+    if (r == 0)
+        r = card_read(path, &card, err);
+    if (r == 0)
+        r = file_join(card->folder, card->weights, weights, err);
+    if (r == 0)
+        r = check_weights(card, weights, err);
+    if (r == 0)
+        r = calibration_name(card, m->out, name, err);
+    if (r == 0)
+        r = file_join(card->folder, name, out, err);
+    struct model_calibrate request = *m;
+    request.model = weights;
+    request.out = out;
+    if (r == 0)
+        r = model_calibrate(&request, err);
+    if (r == 0)
+        r = sha256_file(out, digest, err);
+    if (r == 0)
+        printf("for %s:\n    precision = \"int8\";\n    calibrated = \"%s\";\n"
+               "    calibrated_sha256 = \"%s\";\n",
+               path, name, digest);
+    return r;
 }

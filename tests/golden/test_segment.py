@@ -162,6 +162,47 @@ class Segment(unittest.TestCase):
             with self.subTest(kind=kind):
                 self.assertGreater(checks.dice(mask, plain), 0.97 if kind == 'sigmoid' else 0.93)
 
+    def calibrate(self, models, *options):
+        """Patches of another chest, scaled as the card says, calibrate the model in its folder."""
+        samples = models / 'samples'
+        samples.mkdir()
+        scaled = np.clip((chest.Chest((64, 96, 96), (1.5, 1.5, 1.5), seed=9).hu + 1000) / 2000, 0, 1).astype('f')
+        for i, (z, y, x) in enumerate(np.ndindex(2, 3, 3)):
+            np.save(samples / f'{i:02}.npy', scaled[None, None, 32 * z:, 32 * y:, 32 * x:][..., :32, :32, :32])
+        return subprocess.run([HILUM, 'model', 'calibrate', models / NAME, '--data', samples, *options],
+                              capture_output=True, text=True)
+
+    def test_a_card_is_calibrated_in_its_folder_and_runs_in_8_bits(self):
+        models = self.card_with()
+        done = self.calibrate(models)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        self.assertIn('steps that stay out of 8 bits: none', done.stdout)
+        keys = dict(re.findall(r'^    (\w+) = "(.*)";$', done.stdout, re.M))
+        self.assertEqual(keys, {'precision': 'int8', 'calibrated': 'model.int8',
+                                'calibrated_sha256': self.digest(models / NAME / 'model.int8')})
+        card = models / NAME / 'card.ucl'
+        lines = '\n'.join(f'    {key} = "{value}";' for key, value in keys.items())
+        card.write_text(card.read_text().replace('    precision = "f32";', lines))
+        code, said, report, folder = self.run_on(self.root / 'plain', models)
+        self.assertEqual(code, DONE, said)
+        self.assertEqual(report['precision'], 'int8')
+        _, _, exact, plain = self.run_on(self.root / 'plain')
+        self.assertNotEqual(report['measurements'], exact['measurements'])  # it did compute otherwise
+        dice = checks.dice(*(self.plain.mask(checks.segments(f / 'seg.dcm')['Bone']) for f in (folder, plain)))
+        print(f'          int8 and float: Dice {dice:.4f}')
+        self.assertGreater(dice, 0.99)
+        two = self.run_on(self.root / 'plain', models, threads=2)
+        self.assertEqual(*(pydicom.dcmread(f / 'seg.dcm').PixelData for f in (folder, two[3])))
+        (models / NAME / 'model.int8').write_text('other')
+        self.assertEqual(subprocess.run([HILUM, 'model', 'check', models / NAME], capture_output=True).returncode, 1)
+
+    def test_a_card_is_not_calibrated_with_other_weights_or_elsewhere(self):
+        models = self.card_with()
+        self.assertIn('lies beside', self.calibrate(models, '--out', str(self.root / 'other.int8')).stderr)
+        models = self.card_with(('sha256 = "[0-9a-f]{8}', 'sha256 = "00000000'))
+        self.assertIn('not the file that the card means', self.calibrate(models).stderr)
+        self.assertFalse((models / NAME / 'model.int8').exists())
+
     def test_the_objects_are_valid(self):
         _, _, _, folder = self.run_on(self.root / 'plain')
         self.assertEqual(sorted(f.name for f in folder.iterdir()),
