@@ -23,6 +23,9 @@ const struct pipeline_option_def MR_OPTIONS[] = {
      0.005, 0.5},
     {"flow_unbiased", "",
      "1: what truncation takes off blood flow is given back; 0: plain", 1, 0, 1},
+    {"leakage_correction", "",
+     "1: what leaks out of vessels is taken off, which shifts late tissue; 0: not", 0, 0,
+     1},
     {"csf_signal", "", "CSF: brighter than this times the brain's median", 1.35, 1.05, 5},
     {"vessel_area", "",
      "vessels: voxels whose blood volume is this times the brain's median", 2.75, 1.5,
@@ -106,6 +109,7 @@ struct perfusion_options mr_options_of(const struct pipeline_def *def,
         .saturated_part = OPTION(saturated_part),
         .core_adc = OPTION(core_adc),
         .cover_warn_percent = OPTION(diffusion_cover_warn_percent),
+        .is_leakage_corrected = OPTION(leakage_correction) > 0.5,
         .tissue = {.csf_signal = OPTION(csf_signal), .vessel_area = OPTION(vessel_area)},
     };
     return (struct perfusion_options){

@@ -13,6 +13,7 @@ struct mr_options {
     double saturated_part;     // of S0
     double core_adc;           // 1e-6 mm2/s: less is core
     double cover_warn_percent; // of the brain, that diffusion covers, below
+    bool is_leakage_corrected;
     struct mr_tissue_options tissue;
 };
 

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "pipeline/mr_perfusion/concentration.h"
 #include "pipeline/mr_perfusion/diffusion.h"
+#include "pipeline/mr_perfusion/leakage.h"
 #include "pipeline/mr_perfusion/mr_brain.h"
 #include "pipeline/mr_perfusion/mr_options.h"
 #include "pipeline/mr_perfusion/mr_tissue.h"
@@ -227,6 +228,27 @@ static int stage_artery(struct perfusion_job *job, struct err *err)
     return r < 0 ? r : perfusion_check_artery(job, err);
 }
 
+/** Off but where it is asked for: a stroke's late curves look like a leak to it. */
+static int correct_leakage(struct perfusion_job *job, struct err *err)
+{
+    if (!mr_of(job)->options.is_leakage_corrected)
+        return 0;
+    size_t reference = 0;
+    float *k2 = malloc(cine_volume(job->cine) * sizeof(*k2));
+    if (!k2)
+        return err_set(err, ERR_NOMEM, "a map of leakage");
+    const int r = leakage_correct(job->cine, job->enhancement, &job->axis,
+                                  job->parenchyma, job->in->threads, k2, &reference, err);
+    free(k2);
+    if (r < 0)
+        return r;
+    return reference > 0
+               ? result_add_check(job->result, "leakage", VERDICT_OK, err,
+                                  "corrected by %zu voxels that do not leak", reference)
+               : result_add_check(job->result, "leakage", VERDICT_WARN, err,
+                                  "not corrected: no tissue is seen that does not leak");
+}
+
 static int stage_maps(struct perfusion_job *job, struct err *err)
 {
     struct mr_job *mr = mr_of(job);
@@ -244,6 +266,8 @@ static int stage_maps(struct perfusion_job *job, struct err *err)
     if (job->motion->is_corrected)
         r = concentration_blur(job->cine, mr->concentration, echo_time_ms(job) / 1000.0,
                                MOVED_BLUR_MM, job->in->threads, err);
+    if (r == 0)
+        r = correct_leakage(job, err);
     if (r == 0)
         r = perfusion_stage_maps(job, err);
     if (r == 0)

@@ -26,9 +26,14 @@ class MrPerfusion(unittest.TestCase):
         cls.root = pathlib.Path(folder.name)
         cls.left = perfusion.make(cls.root / 'left', 'mr-perfusion', **SMALL, seed=1, side='left')
 
-    def run_on(self, study, threads=1):
+    def run_on(self, study, threads=1, **options):
+        """options: of the analysis, by their keys in the configuration."""
         out = tempfile.mkdtemp(dir=self.root)
-        return perfusion.Run(HILUM, out, study / 'dicom', threads, analysis='mr_perfusion')
+        config = pathlib.Path(out) / 'hilum.conf'
+        keys = ' '.join(f'{key} = {value};' for key, value in options.items())
+        config.write_text(f'analysis = {{ mr_perfusion = {{ {keys} }}; }};\n')
+        return perfusion.Run(HILUM, out, study / 'dicom', threads, analysis='mr_perfusion',
+                             config=config if options else None)
 
     def make(self, name, **options):
         return perfusion.make(self.root / name, 'mr-perfusion', **{**SMALL, **options})
@@ -110,6 +115,25 @@ class MrPerfusion(unittest.TestCase):
         self.assert_found(run, study, core=0.9, hypo=0.95)
         self.assertEqual(run.verdicts()['saturation'], 'warn')
         self.assertEqual(self.run_on(self.left).verdicts()['saturation'], 'ok')
+
+    def test_leakage_is_corrected_where_that_is_asked_for(self):
+        study = self.make('leak', seed=1, side='left', leakage=True)
+        leak, label = perfusion.truth(study, 'leak'), perfusion.truth(study, 'label')
+        true = perfusion.truth(study, 'cbv')
+        white = (label == 6) & ~perfusion.truth(study, 'hypo') & ~leak
+
+        def part(run):
+            """Blood volume of the tumour over the truth, both relative to white matter."""
+            found = run.map('cbv')
+            here, tissue = leak & (found != 0), white & (found > 0)
+            return (found[here].mean() / true[here].mean()) / (found[tissue].mean() / true[tissue].mean())
+
+        plain, corrected = self.run_on(study), self.run_on(study, leakage_correction=1)
+        print('          blood volume of the tumour:', round(part(plain), 2), round(part(corrected), 2), 'of the truth')
+        self.assertNotIn('leakage', plain.verdicts())
+        self.assertEqual(corrected.verdicts()['leakage'], 'ok')
+        self.assertLess(part(plain), 0.8)
+        self.assertAlmostEqual(part(corrected), 1.0, delta=0.15)
 
     def test_what_cannot_be_trusted_is_refused_with_the_reason(self):
         small = {'slices': 8, 'seed': 1}

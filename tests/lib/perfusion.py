@@ -25,8 +25,9 @@ def make(folder, kind='ct-perfusion', **options):
 class Run:
     """One `hilum run`: its exit code, what it said, its report, its objects."""
 
-    def __init__(self, hilum, out, study, threads=1, analysis='ct_perfusion'):
-        done = subprocess.run([hilum, 'run', '--quiet', '--out', out, '--threads', str(threads), study],
+    def __init__(self, hilum, out, study, threads=1, analysis='ct_perfusion', config=None):
+        words = ['--config', config] if config else []
+        done = subprocess.run([hilum, 'run', '--quiet', '--out', out, '--threads', str(threads), *words, study],
                               capture_output=True, text=True)
         self.code, self.said = done.returncode, done.stdout + done.stderr
         self.folder = pathlib.Path(out) / analysis

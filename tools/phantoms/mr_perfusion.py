@@ -163,6 +163,8 @@ def make(options):
     options.dt, options.sampling = options.tr, 'even'
     truth = write_truth(options.out / 'truth', options, grid, head, perfusion, contrast.bolus, contrast.curves, motion)
     np.save(options.out / 'truth/saturated.npy', contrast.saturated)
+    if options.leakage:
+        np.save(options.out / 'truth/leak.npy', contrast.leak)
 
     folder = options.out / 'dicom'
     folder.mkdir(parents=True, exist_ok=True)
