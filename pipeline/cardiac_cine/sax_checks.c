@@ -160,6 +160,15 @@ int sax_check_slices(struct sax_job *job, struct err *err)
                          first[SAX_ES], last[SAX_ES], range->used_es));
     if (r < 0 || job->result->status != RESULT_OK)
         return r;
+    r = result_add_check(job->result, "base",
+                         range->is_base_doubtful ? VERDICT_WARN : VERDICT_OK, err,
+                         range->is_base_doubtful
+                             ? "slice %zu as the most basal one is doubtful: myocardium "
+                               "lies about only part of it or of the next"
+                             : "slice %zu is the most basal one at end diastole",
+                         first[SAX_ED]);
+    if (r < 0)
+        return r;
     const bool no_base = first[SAX_ED] == 1;
     const bool no_apex = last[SAX_ED] == range->nz;
     return result_add_check(job->result, "coverage",

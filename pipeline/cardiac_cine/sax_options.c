@@ -9,7 +9,7 @@ const struct pipeline_option_def SAX_OPTIONS[] = {
      100},
     {"least_mm2", "mm2", "smaller outlines are none", 40, 0, 500},
     {"basal_ed_percent", "%",
-     "a basal slice counts at ED with so much myocardium around it", 78, 30, 100},
+     "a basal slice counts at ED with so much myocardium around it", 75, 30, 100},
     {"basal_es_percent", "%", "the same at ES", 55, 30, 100},
     {"density_g_ml", "g/ml", "of myocardium", 1.05, 1, 1.1},
     {"phases_min", "", "refused with fewer phases", 8, 4, 40},

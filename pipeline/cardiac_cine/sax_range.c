@@ -12,6 +12,8 @@ static const double EMPTIES =
 static const double NARROWS =
     0.45; // of the next slice's area: a slice beyond is another thing
 
+static const double DOUBT = 0.10; // a share so near its bound might fall on either side
+
 /* What a piece of work needs. */
 struct ranging {
     const struct sax_images *images;
@@ -124,16 +126,26 @@ static void make_curve(const struct ranging *r, double *steady)
 
 /* ---- slices ---- */
 
-/** Whether basal slice z looks like the ventricle's at end diastole. */
-static bool counts_at_ed(const struct ranging *r, size_t z)
+/** Whether basal slice z looks like the ventricle's at end diastole, with myocardium around share
+ * of it. */
+static bool counts_at_ed(const struct ranging *r, size_t z, double share)
 {
     const struct sax_range *range = r->range;
-    if (!is_there(r, z, range->ed) || range->slices[z].share_ed < r->options->share_ed)
+    if (!is_there(r, z, range->ed) || range->slices[z].share_ed < share)
         return false;
     const double ed = (double)range->pixels[z * range->nt + range->ed];
     const double es = (double)range->pixels[z * range->nt + range->es];
     const double next = (double)range->pixels[(z + 1) * range->nt + range->ed];
     return es <= EMPTIES * ed && ed >= NARROWS * next;
+}
+
+/** Whether a slightly other bound would choose another base, where top counts as the first. */
+static bool is_doubtful(const struct ranging *r, size_t top)
+{
+    const double share = r->options->share_ed;
+    const bool may_go =
+        r->range->slices[top].is_basal && r->range->slices[top].share_ed < share + DOUBT;
+    return may_go || (top > 0 && counts_at_ed(r, top - 1, share - DOUBT));
 }
 
 /** The slice in the middle of those that have an outline at end diastole. */
@@ -166,7 +178,7 @@ static void choose_slices(const struct ranging *r)
     // The most basal slice that passes; one between that fails (fat, a bright septum) counts too.
     size_t top_ed = middle, top_es = middle;
     for (size_t z = middle; z-- > 0 && is_there(r, z, range->ed);) {
-        if (counts_at_ed(r, z))
+        if (counts_at_ed(r, z, r->options->share_ed))
             top_ed = z;
     }
     for (size_t z = middle; z-- > top_ed && is_there(r, z, range->es);) {
@@ -177,6 +189,7 @@ static void choose_slices(const struct ranging *r)
         range->slices[z].at_ed = z >= top_ed;
         range->slices[z].at_es = z >= top_es;
     }
+    range->is_base_doubtful = is_doubtful(r, top_ed);
     range->used_ed = range->used_es = 0;
     for (size_t z = 0; z < range->nz; z++) {
         range->used_ed += range->slices[z].at_ed;

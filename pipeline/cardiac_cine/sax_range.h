@@ -39,6 +39,8 @@ struct sax_range {
     double *volume_ml;      // [nt]
     size_t ed, es;          // phases of the largest and the smallest volume
     size_t used_ed, used_es;
+    bool
+        is_base_doubtful; // at ED a basal slice counts, or is left out, by a share near its bound
 };
 
 /**

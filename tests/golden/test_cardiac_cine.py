@@ -107,6 +107,15 @@ class CardiacCine(unittest.TestCase):
         for name in objects_a:
             self.assertTrue(objects_a[name] == objects_b[name], f'{name} differs')
 
+    def test_a_thin_wall_has_its_base_counted_and_called_doubtful(self):
+        study = self.make('thin', seed=1, size=256, slices=14, edv=177, esv=120, mass=91)
+        run, truth = self.run_on(study), cardiac.truth(study)
+        self.assertEqual(run.code, 0, run.said)
+        print(f'          EDV {run.measured()["lv_edv"]:.1f} of {truth["volumes_ml"]["EDV"]}')
+        self.assertIn('2 to 12 count at end diastole', run.told('slices'))
+        self.assertEqual(run.verdicts()['base'], 'warn')
+        self.assertEqual(self.plain.verdicts()['base'], 'ok')
+
     def assert_refused(self, run, check, words):
         self.assertEqual(run.code, cardiac.REFUSED, run.said)
         self.assertEqual(run.report['status'], 'refused')
