@@ -10,8 +10,7 @@ import checks
 from case import SECONDARY_CAPTURES, SEG, SR_3D, Bench
 from study import storescu
 
-SETTINGS = {'study.quiet_s': 3, 'rules.0.quiet_s': 3, 'rules.0.modality': 'MR',
-            'rules.0.analyses': ['cardiac_cine']}
+SETTINGS = {'study.quiet_s': 3}
 
 
 class A_cine_study(Bench):

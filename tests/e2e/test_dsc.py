@@ -22,8 +22,7 @@ def texts(ds):
 class MrBench(Bench):
     """The phantom sent, the job ended, what the PACS then holds by class."""
 
-    settings = {'study.quiet_s': 2, 'rules.0.quiet_s': 2, 'rules.0.modality': 'MR',
-                'rules.0.analyses': ['mr_perfusion']}
+    settings = {'study.quiet_s': 2}
     options = None
 
     @classmethod

@@ -211,7 +211,9 @@ class Odd_files(Bench):
 
 class Studies_that_nothing_wants(Bench):
     with_pacs = False
-    settings = {'study.quiet_s': 2}
+    settings = {'study.quiet_s': 2,
+                'rules': [{'name': 'stroke perfusion', 'modality': 'CT', 'analyses': ['ct_perfusion']},
+                          {'name': 'stroke perfusion, MR', 'modality': 'MR', 'analyses': ['mr_perfusion']}]}
 
     def check(self, folder, pattern):
         files = sorted(f for f in folder.rglob(pattern) if f.is_file())
@@ -240,7 +242,7 @@ class Studies_that_nothing_wants(Bench):
     def test_a_chest_ct_has_no_job_and_the_node_says_so(self):
         self.check(data('lung/LIDC-IDRI-0001'), '*')
 
-    def test_a_cardiac_mr_has_no_job_and_the_node_says_so(self):
+    def test_a_cardiac_mr_without_a_rule_for_it_has_no_job_and_the_node_says_so(self):
         self.check(data('cardiac/scd_dicom'), '*')
 
 

@@ -64,7 +64,8 @@ class Conf:
             if self.text[start] not in '{(':
                 name = re.sub(r'\.\d+(?=\.|$)', '', path)
                 if not re.search(r'\.\d+$', path):  # of a list of names
-                    self.keys[name] = (' '.join(self.text[start:end].split()), self.comment(start))
+                    # of a list of groups the first explains the keys
+                    self.keys.setdefault(name, (' '.join(self.text[start:end].split()), self.comment(start)))
 
     def comment(self, at):
         """The comment above the run of lines in which this place lies."""
