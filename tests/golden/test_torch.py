@@ -17,7 +17,7 @@ try:
     import torch
     from torch_nets import catalogue
 except ImportError:
-    print('skipped: no PyTorch (tools/setup --training)')
+    print('skipped: no PyTorch (tools/setup)')
     sys.exit(77)
 warnings.filterwarnings('ignore')
 
