@@ -42,7 +42,7 @@ class Words(unittest.TestCase):
             f.flush()
             done = hilum('check-config', '--config', f.name)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(f'{f.name}:2: node.port: 99999 is not in 1..65535', done.stderr)
+            self.assertIn(f'{f.name}:2: node.port: 99999 is not in 0..65535', done.stderr)
 
     def test_what_is_not_there_is_an_error_with_its_name(self):
         done = hilum('check-config', '--config', '/no/such/file')
